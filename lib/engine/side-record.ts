@@ -1,0 +1,27 @@
+/** The name of the built-in sink that every pipeline has beside its own: dead letters and late events go there. */
+export const SIDE_SINK = "$side";
+
+export type SideKind = "dead-letter" | "late";
+
+/** An event that left the main path: with its original bytes, where it came from, and why. */
+export interface SideRecord {
+  readonly kind: SideKind;
+  readonly pipeline: string;
+  /** The stage that refused it; "source" when it never became an event. */
+  readonly stage: string;
+  readonly partition: string;
+  readonly sequenceNumber: number;
+  /** Milliseconds since the epoch. */
+  readonly enqueuedTime: number;
+  /** Milliseconds since the epoch; absent when the event has none. */
+  readonly eventTime?: number | undefined;
+  /** The watermark that the event was judged by, milliseconds since the epoch. */
+  readonly watermark?: number | undefined;
+  /** The key under which it was processed, or the partition key it was published with. */
+  readonly key?: string | undefined;
+  readonly properties: Readonly<Record<string, unknown>>;
+  readonly reason: string;
+  readonly stack?: string | undefined;
+  /** The original bytes. */
+  readonly body: Uint8Array;
+}
