@@ -27,14 +27,14 @@ export function readBatch(payload: unknown, metadata: Bag | undefined): TriggerB
   const bodies: readonly unknown[] = many ? payload : [payload];
   const system = many ? metadata.systemPropertiesArray : [metadata.systemProperties];
   const properties = many ? metadata.propertiesArray : [metadata.properties];
-  if (!Array.isArray(system) || system.length !== bodies.length) {
+  const known = Array.isArray(system) && Array.isArray(properties);
+  if (!known || system.length !== bodies.length || properties.length !== bodies.length) {
     throw unusable(
-      `The trigger gave ${bodies.length} bodies and system properties of ${Array.isArray(system) ? system.length : 0}.`,
+      `The trigger gave ${bodies.length} bodies, but properties of ${known ? system.length : 0}.`,
       'Set cardinality "many" and dataType "binary": any other data type drops empty bodies.',
     );
   }
-  const aligned = Array.isArray(properties) && properties.length === bodies.length ? properties : [];
-  return { ...readPlace(metadata), events: readEvents(bodies, system, aligned) };
+  return { ...readPlace(metadata), events: readEvents(bodies, system, properties) };
 }
 
 function readPlace(metadata: Bag): Omit<TriggerBatch, "events"> {

@@ -90,13 +90,20 @@ describe("a trigger's batch", () => {
 
   it("keeps sequence numbers above 2^32", () => {
     const metadata = manyMetadata();
+    metadata.propertiesArray = [{}];
     metadata.systemPropertiesArray = [{ sequenceNumber: 2 ** 40, enqueuedTimeUtc: "2026-11-22T12:00:00" }];
     assert.equal(readBatch([Buffer.from("x")], metadata).events[0]?.sequenceNumber, 2 ** 40);
   });
 
   const refused: [string, unknown, (metadata: Record<string, unknown>) => unknown, RegExp][] = [
     ["no metadata", [Buffer.from("x")], () => undefined, /Register the function with app\.eventHub/],
-    ["a body missing", [Buffer.from("x")], (m) => m, /1 bodies and system properties of 2.*dataType "binary"/],
+    ["a body missing", [Buffer.from("x")], (m) => m, /1 bodies, but properties of 2.*dataType "binary"/],
+    [
+      "no properties",
+      [Buffer.from("x"), Buffer.from("y")],
+      ({ propertiesArray: _, ...rest }) => rest,
+      /properties of 0/,
+    ],
     ["text bodies", ["{}", "{}"], (m) => m, /body as string.*dataType "binary"/],
     ["parsed bodies", [{ id: 1 }, { id: 2 }], (m) => m, /body as object.*dataType "binary"/],
     [
@@ -108,13 +115,17 @@ describe("a trigger's batch", () => {
     [
       "no sequence number",
       [Buffer.from("x")],
-      (m) => ({ ...m, systemPropertiesArray: [{ enqueuedTimeUtc: "2026-11-22T12:00:00" }] }),
+      (m) => ({ ...m, propertiesArray: [{}], systemPropertiesArray: [{ enqueuedTimeUtc: "2026-11-22T12:00:00" }] }),
       /extension bundle/,
     ],
     [
       "an unreadable time",
       [Buffer.from("x")],
-      (m) => ({ ...m, systemPropertiesArray: [{ sequenceNumber: 1, enqueuedTimeUtc: "yesterday" }] }),
+      (m) => ({
+        ...m,
+        propertiesArray: [{}],
+        systemPropertiesArray: [{ sequenceNumber: 1, enqueuedTimeUtc: "yesterday" }],
+      }),
       /enqueued time/,
     ],
   ];
