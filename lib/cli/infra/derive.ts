@@ -1,0 +1,169 @@
+import { type AppDescription, checkApp, type FunctionDescription, hubsOf } from "../../azure/app-description.ts";
+import { TidemarkError } from "../../errors.ts";
+import { type Manifest, type ManifestHub, manifestSchema } from "./manifest.ts";
+import { CHECKPOINTS, DEFAULT_RETENTION_HOURS, SIDE_OUTPUT, UNINDEXED_PATHS } from "./naming.ts";
+import { rolesOf } from "./roles.ts";
+import { settingsOf } from "./settings.ts";
+
+type Container = Manifest["containers"][number];
+type BlobContainer = Manifest["blobContainers"][number];
+
+/**
+ * The manifest of an app. Throws PLAN_INVALID, naming both places, when two functions contradict each other or when a
+ * name is one that the service would refuse.
+ */
+export function deriveManifest(app: AppDescription): Manifest {
+  checkApp(app.functions);
+  const functions = [...app.functions].sort(by(({ name }) => name));
+  const hubs = hubsOfApp(functions);
+  const containers = containersOf(functions);
+  const blobContainers = blobContainersOf(functions);
+  const parts = { hubs, containers, blobContainers, queues: [] };
+  return validate(functions, {
+    version: 1,
+    functions: functions.map((one) => ({
+      name: one.name,
+      trigger: "eventHub",
+      hub: one.hub,
+      consumerGroup: one.consumerGroup,
+      repairGroup: one.repairGroup,
+    })),
+    ...parts,
+    settings: settingsOf(parts),
+    roles: rolesOf(functions, parts),
+  });
+}
+
+function hubsOfApp(functions: readonly FunctionDescription[]): ManifestHub[] {
+  const hubs = new Map<string, ManifestHub>();
+  const places = new Map<string, string>();
+  for (const one of functions) {
+    for (const { name, connection, partitions } of hubsOf(one)) {
+      const known = hubs.get(name.toLowerCase());
+      const place = places.get(name.toLowerCase()) ?? one.place;
+      if (known && (known.name !== name || known.connection !== connection)) {
+        throw new TidemarkError(
+          "PLAN_INVALID",
+          `Hub "${known.name}" of ${known.connection} in ${place} and hub "${name}" of ${connection} in ${one.place} clash.`,
+          { fix: "The app has one namespace: give the hubs different names, or use the same name and connection." },
+        );
+      }
+      places.set(name.toLowerCase(), place);
+      hubs.set(name.toLowerCase(), known ?? newHub(name, connection, partitions));
+    }
+    readHub(hubs, one);
+    for (const sink of one.sinks) {
+      const target = sink.kind === "eventHub" && hubs.get(sink.eventHub.toLowerCase());
+      if (target) hubs.set(target.name.toLowerCase(), { ...target, written: true });
+    }
+  }
+  return [...hubs.values()].sort(by(({ name }) => name));
+}
+
+function newHub(name: string, connection: string, partitions: number): ManifestHub {
+  return {
+    name,
+    connection,
+    partitions,
+    retentionHours: DEFAULT_RETENTION_HOURS,
+    cleanupPolicy: "Delete",
+    consumerGroups: [],
+    read: false,
+    written: false,
+    kafka: false,
+    capture: null,
+  };
+}
+
+function readHub(hubs: Map<string, ManifestHub>, { hub, consumerGroup, repairGroup }: FunctionDescription): void {
+  const known = hubs.get(hub.toLowerCase());
+  if (known === undefined) return;
+  const consumerGroups = [...new Set([...known.consumerGroups, consumerGroup, repairGroup])].sort();
+  hubs.set(hub.toLowerCase(), { ...known, read: true, consumerGroups });
+}
+
+function containersOf(functions: readonly FunctionDescription[]): Container[] {
+  const found = new Map<string, { container: Container; place: string }>();
+  const add = (container: Container, place: string) => {
+    const key = `${container.database}/${container.name}`;
+    const known = found.get(key);
+    // A container that one function writes and another reads is shaped by the writer.
+    const writes = [known?.container, container].filter((one) => one?.access === "write");
+    const [first, second] = writes;
+    if (known && first && second && first.partitionKeyPaths.join() !== second.partitionKeyPaths.join()) {
+      throw new TidemarkError(
+        "PLAN_INVALID",
+        `Container "${key}" is keyed by ${first.partitionKeyPaths} in ${known.place} and by ${second.partitionKeyPaths} in ${place}.`,
+        { fix: "Declare the same partition key in both, or write to two containers." },
+      );
+    }
+    if (!known || known.container.access === "read") found.set(key, { container, place });
+  };
+  for (const { sinks, tables, place } of functions) {
+    for (const sink of sinks) if (sink.kind === "cosmos") add(writtenContainer(sink), place);
+    for (const { target } of tables) if (target.kind === "cosmos") add(tableContainer(target), place);
+  }
+  return [...found.values()].map(({ container }) => container).sort(by(({ database, name }) => `${database}/${name}`));
+}
+
+type Target<Kind> = Extract<FunctionDescription["sinks"][number], { kind: Kind }>;
+
+function writtenContainer({ database, container, connection, partitionKey }: Target<"cosmos">): Container {
+  return {
+    database,
+    name: container,
+    connection,
+    partitionKeyPaths: [...partitionKey],
+    defaultTtl: -1,
+    unindexedPaths: [...UNINDEXED_PATHS],
+    access: "write",
+  };
+}
+
+/** Reference data: rows found by their id, kept for ever. */
+function tableContainer(target: { database: string; container: string; connection: string }): Container {
+  const { database, container: name, connection } = target;
+  const partitionKeyPaths = ["/id"];
+  return { database, name, connection, partitionKeyPaths, defaultTtl: null, unindexedPaths: [], access: "read" };
+}
+
+function blobContainersOf(functions: readonly FunctionDescription[]): BlobContainer[] {
+  const found = new Map<string, BlobContainer>();
+  const add = (
+    name: string,
+    connection: string,
+    purpose: BlobContainer["purpose"],
+    access: BlobContainer["access"],
+  ) => {
+    const known = found.get(name);
+    if (known?.access !== "write") found.set(name, { name, connection, purpose, access });
+  };
+  for (const { storageConnection, sinks, tables } of functions) {
+    add(CHECKPOINTS, storageConnection, "checkpoints", "write");
+    add(SIDE_OUTPUT, storageConnection, "side-output", "write");
+    for (const sink of sinks) if (sink.kind === "blob") add(sink.container, sink.connection, "results", "write");
+    for (const { target } of tables) {
+      if (target.kind === "blob") add(target.container, target.connection, "tables", "read");
+    }
+  }
+  return [...found.values()].sort(by(({ name }) => name));
+}
+
+/** Names are checked last, when the whole manifest is there, so that the message can say where a name comes from. */
+function validate(functions: readonly FunctionDescription[], manifest: Manifest): Manifest {
+  const checked = manifestSchema.safeParse(manifest);
+  if (checked.success) return checked.data;
+  const problems = checked.error.issues.map(({ path, message }) => {
+    const value = path.reduce<unknown>(
+      (inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key],
+      manifest,
+    );
+    const users = functions.filter((one) => JSON.stringify(one).includes(JSON.stringify(value)));
+    return `${JSON.stringify(value)} (${users.map(({ place }) => place).join(", ") || path.join(".")}): ${message}.`;
+  });
+  throw new TidemarkError("PLAN_INVALID", [...new Set(problems)].join("\n"), { fix: "Choose other names." });
+}
+
+function by<T>(key: (item: T) => string): (left: T, right: T) => number {
+  return (left, right) => (key(left) < key(right) ? -1 : key(left) > key(right) ? 1 : 0);
+}
