@@ -30,7 +30,7 @@ describe("local storage", () => {
       await container.getBlockBlobClient("a").upload("text", 4);
       assert.equal((await container.getBlobClient("a").downloadToBuffer()).toString(), "text");
 
-      const queue = QueueServiceClient.fromConnectionString(storage.connectionString).getQueueClient("q");
+      const queue = QueueServiceClient.fromConnectionString(storage.connectionString).getQueueClient("letters");
       await queue.create();
       await queue.sendMessage("hello");
       const received = await queue.receiveMessages();
