@@ -1,0 +1,112 @@
+import type { EventHubProducerClient } from "@azure/event-hubs";
+import { MARKER_PROPERTY } from "../../engine/headers.ts";
+import { partitionForKey } from "../../sources/partition-key.ts";
+import type { FlightMessage } from "./noise.ts";
+
+/** Events in a batch: large enough to be cheap, small enough for any message size limit of these events. */
+const BATCH_EVENTS = 1000;
+const PARTITION_KEY_ANNOTATION = "x-opt-partition-key";
+
+/**
+ * Publishes messages to the partition that the service would choose for their key, in order within each partition.
+ *
+ * A batch with `partitionKey` may hold one key only, a few events here, and batches of different keys would overtake
+ * each other. So each batch names its partition, and each event carries its key, as the buffered producer of the
+ * .NET SDK does it.
+ */
+export class Publisher {
+  readonly #client: EventHubProducerClient;
+  readonly #lanes: Lane[];
+  readonly #keys = new Map<string, number>();
+
+  constructor(client: EventHubProducerClient, partitions: number) {
+    this.#client = client;
+    this.#lanes = Array.from({ length: partitions }, (_, partition) => new Lane(client, String(partition)));
+  }
+
+  /** Takes a message into its partition's batch; the promise, if any, must be awaited before the next message. */
+  add(message: FlightMessage): Promise<void> | undefined {
+    const lane = this.#lanes[this.#partitionOf(message.partitionKey)] as Lane;
+    return lane.add(message);
+  }
+
+  /** Sends what is waiting and resolves when everything is accepted. */
+  async flush(): Promise<void> {
+    await Promise.all(this.#lanes.map((lane) => lane.flush()));
+  }
+
+  /** Ends the stream: a marker to each partition says that no earlier event time follows. */
+  async end(): Promise<void> {
+    await this.flush();
+    const marker = { body: Buffer.alloc(0), properties: { [MARKER_PROPERTY]: "end" } };
+    await Promise.all(this.#lanes.map(({ partitionId }) => this.#client.sendBatch([marker], { partitionId })));
+  }
+
+  #partitionOf(key: string): number {
+    const known = this.#keys.get(key);
+    if (known !== undefined) return known;
+    const partition = partitionForKey(key, this.#lanes.length);
+    this.#keys.set(key, partition);
+    return partition;
+  }
+}
+
+/** One partition's way: batches leave one after the other, and one may be filled while another is on its way. */
+class Lane {
+  readonly partitionId: string;
+  readonly #client: EventHubProducerClient;
+  #waiting: FlightMessage[] = [];
+  #sending: Promise<void> = Promise.resolve();
+  #underway = 0;
+
+  constructor(client: EventHubProducerClient, partitionId: string) {
+    this.#client = client;
+    this.partitionId = partitionId;
+  }
+
+  add(message: FlightMessage): Promise<void> | undefined {
+    this.#waiting.push(message);
+    if (this.#waiting.length < BATCH_EVENTS) return undefined;
+    const before = this.#sending;
+    this.#send();
+    return this.#underway > 1 ? before : undefined;
+  }
+
+  async flush(): Promise<void> {
+    if (this.#waiting.length > 0) this.#send();
+    await this.#sending;
+  }
+
+  #send(): void {
+    const messages = this.#waiting;
+    this.#waiting = [];
+    this.#underway++;
+    this.#sending = this.#sending.then(async () => {
+      await this.#sendAll(messages);
+      this.#underway--;
+    });
+    // Whoever awaits the lane sees the failure; without a handler it would end the process first.
+    this.#sending.catch(() => {});
+  }
+
+  async #sendAll(messages: readonly FlightMessage[]): Promise<void> {
+    let batch = await this.#client.createBatch({ partitionId: this.partitionId });
+    for (const message of messages) {
+      const event = annotated(message);
+      if (batch.tryAdd(event)) continue;
+      await this.#client.sendBatch(batch);
+      batch = await this.#client.createBatch({ partitionId: this.partitionId });
+      batch.tryAdd(event);
+    }
+    await this.#client.sendBatch(batch);
+  }
+}
+
+function annotated({ partitionKey, body }: FlightMessage) {
+  return {
+    body,
+    bodyType: "data" as const,
+    messageAnnotations: { [PARTITION_KEY_ANNOTATION]: partitionKey },
+    header: { durable: true },
+  };
+}

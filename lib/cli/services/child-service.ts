@@ -1,0 +1,48 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { TidemarkError } from "../../errors.ts";
+import type { ChildMessage } from "./child-messages.ts";
+
+/** A service that runs in a process of its own. */
+export interface ChildService<Value> {
+  readonly value: Value;
+  readonly pid: number | undefined;
+  /** Resolves with the way it ended. */
+  readonly exited: Promise<string>;
+  stop(): Promise<void>;
+}
+
+const STOP_TIMEOUT_MS = 2500;
+
+/** Starts a module that calls `serve`; throws what the service threw, with its code. */
+export async function startChild<Value>(name: string, module: URL, options: unknown): Promise<ChildService<Value>> {
+  const child = spawn(process.execPath, [fileURLToPath(module), JSON.stringify(options)], {
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+    env: { NODE_COMPILE_CACHE: join(tmpdir(), "tidemark-compile-cache"), ...process.env },
+  });
+  const exited = once(child, "exit").then(([code, signal]) => String(signal ?? `exit code ${code}`));
+  const answer = await Promise.race([
+    once(child, "message").then(([message]) => message as ChildMessage),
+    exited.then((how): ChildMessage => {
+      return { kind: "failed", code: undefined, message: `${name} ended while it was starting: ${how}.` };
+    }),
+  ]);
+  if (answer.kind === "failed") throw new TidemarkError(answer.code ?? "UNAVAILABLE", answer.message);
+  // The parent may end without stop(): the child notices and ends too.
+  child.unref();
+  child.channel?.unref();
+  return { value: answer.value as Value, pid: child.pid, exited, stop: () => stop(child, exited) };
+}
+
+async function stop(child: ChildProcess, exited: Promise<string>): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.ref();
+  if (child.connected) child.send("stop");
+  else child.kill("SIGTERM");
+  const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
+  await exited;
+  clearTimeout(timer);
+}

@@ -1,0 +1,26 @@
+/** Cosmos DB in a process of its own: writing documents takes as much of a core as everything else together. */
+import { type CosmosServerOptions, startCosmosServer } from "../../local/cosmos/index.ts";
+import { serve } from "./serve.ts";
+
+export interface ContainerDeclaration {
+  readonly database: string;
+  readonly container: string;
+  readonly partitionKey: readonly string[];
+}
+
+export interface CosmosChildOptions {
+  readonly server: CosmosServerOptions;
+  readonly containers: readonly ContainerDeclaration[];
+}
+
+export interface CosmosChildValue {
+  readonly port: number;
+  readonly connectionString: string;
+}
+
+await serve(async ({ server: options, containers }: CosmosChildOptions) => {
+  const server = await startCosmosServer(options);
+  for (const one of containers) server.ensureContainer(one.database, one.container, one.partitionKey);
+  const value: CosmosChildValue = { port: server.port, connectionString: server.connectionString };
+  return { value, stop: () => server.stop() };
+});

@@ -1,0 +1,114 @@
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { HubDeclaration } from "../../local/hub/index.ts";
+import { startStorage } from "../../local/storage/index.ts";
+import { type ChildService, startChild } from "./child-service.ts";
+import type { ContainerDeclaration, CosmosChildOptions, CosmosChildValue } from "./cosmos-child.ts";
+import type { HubChildValue } from "./hub-child.ts";
+import { choosePorts, type PortChoice, type ServiceName, type WELL_KNOWN_PORTS } from "./ports.ts";
+
+export interface ServicesOptions {
+  /** Where everything is kept. */
+  readonly folder: string;
+  readonly ports: PortChoice;
+  readonly hubs: readonly HubDeclaration[];
+  readonly containers: readonly ContainerDeclaration[];
+}
+
+/** One running service; stopping it leaves its data, and starting it again takes the same port. */
+export interface RunningService {
+  readonly pid: number | undefined;
+  stop(): Promise<void>;
+}
+
+export interface Services {
+  readonly ports: Readonly<Record<ServiceName, number>>;
+  /** Services that listen elsewhere because their well-known port was taken. */
+  readonly moved: readonly ServiceName[];
+  /** The settings of the function app, by which the SDKs find these services. */
+  readonly settings: Readonly<Record<AppSetting, string>>;
+  stopService(name: "cosmos" | "storage"): Promise<void>;
+  /** Starts what was stopped, on the port it had. */
+  startService(name: "cosmos" | "storage"): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export type AppSetting = "EventHubConnection" | "CosmosConnection" | "TidemarkStorage" | "AzureWebJobsStorage";
+
+/** Removes everything that local services keep. */
+export async function forgetData(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+}
+
+/** Starts Event Hubs, Cosmos DB and storage, each in a process of its own; throws PORT_TAKEN, and then none runs. */
+export async function startServices(options: ServicesOptions): Promise<Services> {
+  await mkdir(options.folder, { recursive: true });
+  const { ports: wanted, taken } = await choosePorts(options.ports);
+  const started = await Promise.allSettled([
+    startHub(options, wanted.hub),
+    startCosmos(options, wanted.cosmos),
+    startBlobs(options, wanted),
+  ] as const);
+  const failure = started.find((one) => one.status === "rejected");
+  if (failure !== undefined) {
+    await Promise.all(started.map((one) => (one.status === "fulfilled" ? one.value.stop() : undefined)));
+    throw failure.reason;
+  }
+  const [hub, cosmos, storage] = started.map((one) => (one as PromiseFulfilledResult<unknown>).value) as [
+    ChildService<HubChildValue>,
+    ChildService<CosmosChildValue>,
+    Awaited<ReturnType<typeof startBlobs>>,
+  ];
+  return servicesOf(options, { hub, cosmos, storage }, taken);
+}
+
+interface Parts {
+  readonly hub: ChildService<HubChildValue>;
+  cosmos: ChildService<CosmosChildValue>;
+  storage: Awaited<ReturnType<typeof startBlobs>>;
+}
+
+function servicesOf(options: ServicesOptions, parts: Parts, moved: readonly ServiceName[]): Services {
+  const ports = { hub: parts.hub.value.port, cosmos: parts.cosmos.value.port, ...parts.storage.ports };
+  const restart = {
+    cosmos: async () => {
+      parts.cosmos = await startCosmos(options, ports.cosmos);
+    },
+    storage: async () => {
+      parts.storage = await startBlobs(options, ports);
+    },
+  };
+  return {
+    ports,
+    moved,
+    settings: {
+      EventHubConnection: parts.hub.value.connectionString,
+      CosmosConnection: parts.cosmos.value.connectionString,
+      TidemarkStorage: parts.storage.connectionString,
+      AzureWebJobsStorage: parts.storage.connectionString,
+    },
+    stopService: (name) => parts[name].stop(),
+    startService: (name) => restart[name](),
+    stop: async () => {
+      await Promise.all([parts.hub.stop(), parts.cosmos.stop(), parts.storage.stop()]);
+    },
+  };
+}
+
+function startHub({ folder, hubs }: ServicesOptions, port: number): Promise<ChildService<HubChildValue>> {
+  const options = { hubs, port, dataFolder: join(folder, "hub") };
+  return startChild<HubChildValue>("Event Hubs", new URL("./hub-child.ts", import.meta.url), options);
+}
+
+function startCosmos({ folder, containers }: ServicesOptions, port: number): Promise<ChildService<CosmosChildValue>> {
+  const options: CosmosChildOptions = { server: { port, dataFile: join(folder, "cosmos.sqlite") }, containers };
+  return startChild<CosmosChildValue>("Cosmos DB", new URL("./cosmos-child.ts", import.meta.url), options);
+}
+
+function startBlobs(
+  { folder }: ServicesOptions,
+  ports: Pick<typeof WELL_KNOWN_PORTS | Record<ServiceName, number>, "blob" | "queue" | "table">,
+) {
+  const { blob: blobPort, queue: queuePort, table: tablePort } = ports;
+  return startStorage({ blobPort, queuePort, tablePort, dataFolder: join(folder, "storage") });
+}

@@ -1,0 +1,60 @@
+#!/usr/bin/env node
+/**
+ * Starts the command line on any Node: says in one sentence when it is too old, and switches type stripping on where
+ * Node does not do it by itself. Plain JavaScript of an old dialect, since old Nodes must be able to read it.
+ */
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+const OLDEST = [22, 6];
+/** From here on `node:sqlite` needs no switch. */
+const SQLITE_BY_DEFAULT = [22, 13];
+
+function olderThan(wanted) {
+  const [major, minor] = process.versions.node.split(".").map(Number);
+  return major < wanted[0] || (major === wanted[0] && minor < wanted[1]);
+}
+
+/** What this Node and all its children must be told. */
+function neededOptions() {
+  const options = ["--disable-warning=ExperimentalWarning"];
+  if (!process.features.typescript) options.push("--experimental-strip-types");
+  if (olderThan(SQLITE_BY_DEFAULT)) options.push("--experimental-sqlite");
+  return options;
+}
+
+function runInChild(options) {
+  const child = spawn(process.execPath, options.concat(fileURLToPath(import.meta.url), process.argv.slice(2)), {
+    stdio: "inherit",
+  });
+  // The terminal sends Ctrl-C to both; the child decides when it is done.
+  process.on("SIGINT", () => {});
+  process.on("SIGTERM", () => child.kill("SIGTERM"));
+  child.on("exit", (code, signal) => {
+    process.exitCode = signal === null ? code : 1;
+  });
+}
+
+if (olderThan(OLDEST)) {
+  console.error(
+    `tidemark: Node ${OLDEST.join(".")} or newer is needed and this is ${process.versions.node}; ` +
+      "`npm ci` installs a fitting one that `npm start` and `npm run` use.",
+  );
+  process.exitCode = 1;
+} else {
+  const options = neededOptions();
+  const inherited = process.env.NODE_OPTIONS || "";
+  if (options.length > 1 && process.env.TIDEMARK_RELAUNCHED === undefined) {
+    process.env.TIDEMARK_RELAUNCHED = "1";
+    process.env.NODE_OPTIONS = [inherited].concat(options).join(" ").trim();
+    runInChild(options);
+  } else {
+    if (inherited.indexOf(options[0]) < 0) process.env.NODE_OPTIONS = [inherited, options[0]].join(" ").trim();
+    const emitWarning = process.emitWarning;
+    process.emitWarning = (warning, ...rest) => {
+      const kind = typeof rest[0] === "object" && rest[0] !== null ? rest[0].type : rest[0];
+      if (kind !== "ExperimentalWarning") emitWarning.call(process, warning, ...rest);
+    };
+    import("./main.ts").then(({ main }) => main(process.argv.slice(2)));
+  }
+}
