@@ -1,0 +1,3 @@
+export { type CosmosId, type CosmosOptions, type CosmosTarget, cosmos } from "./cosmos.ts";
+export { type HubSinkOptions, toHub } from "./hub.ts";
+export { type SideOutputOptions, sideOutput } from "./side-output.ts";

@@ -1,0 +1,111 @@
+import type { BlobServiceClient, BlockBlobClient } from "@azure/storage-blob";
+import type { FrameStamp } from "../engine/frame.ts";
+import type { World } from "../engine/ports.ts";
+import { SIDE_SINK, type SideKind, type SideRecord } from "../engine/side-record.ts";
+import { ALL_DELIVERED, type DeliveryReport, type Sink, type SinkTask } from "../engine/sink.ts";
+import { backOff, unavailable } from "./backoff.ts";
+import { sideRecordLine } from "./side-output/line.ts";
+
+export interface SideOutputOptions {
+  /** The setting that holds the connection. Default "TidemarkStorage". */
+  readonly connection?: string;
+  /** Default "tidemark". Created when it is missing. */
+  readonly container?: string;
+}
+
+const FOLDERS: Readonly<Record<SideKind, string>> = { "dead-letter": "dead-letters", late: "late" };
+
+/** A frame up to this size goes in one request; a larger one in blocks that appear together. */
+const SINGLE_PUT_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Where dead letters and late events go: NDJSON blobs, one for each frame and kind, under a name that the frame
+ * decides. Written twice they are the same blob.
+ */
+export function sideOutput(options: SideOutputOptions = {}): Sink<SideRecord> {
+  const { connection = "TidemarkStorage", container = "tidemark" } = options;
+  return {
+    kind: "side-output",
+    name: SIDE_SINK,
+    target: { kind: "blob", connection, container, prefix: "" },
+    open: async ({ world, connections }) => {
+      return new SideOutputTask(world, () => connections.blobs(connection), container);
+    },
+  };
+}
+
+/** The name of the blob that holds a frame's records of one kind. */
+export function sideBlobName(kind: SideKind, stamp: FrameStamp): string {
+  const { pipeline, partition, generation, sequence, nonce } = stamp;
+  return `${FOLDERS[kind]}/${pipeline}/${partition}/${generation}-${sequence}-${nonce}.ndjson`;
+}
+
+class SideOutputTask implements SinkTask<SideRecord> {
+  readonly #world: World;
+  // Most tasks never have a dead letter: the storage client is asked for with the first one.
+  readonly #service: () => Promise<BlobServiceClient>;
+  readonly #container: string;
+
+  constructor(world: World, service: () => Promise<BlobServiceClient>, container: string) {
+    this.#world = world;
+    this.#service = service;
+    this.#container = container;
+  }
+
+  prepare(record: SideRecord): SideRecord {
+    return record;
+  }
+
+  accept(prepared: unknown): unknown {
+    return prepared;
+  }
+
+  async deliver(messages: readonly unknown[], stamp: FrameStamp, signal: AbortSignal): Promise<DeliveryReport> {
+    const records = messages as readonly SideRecord[];
+    for (const kind of ["dead-letter", "late"] as const) {
+      const lines = records.filter((record) => record.kind === kind).map(sideRecordLine);
+      if (lines.length > 0) await this.#put(sideBlobName(kind, stamp), Buffer.from(lines.join("")), signal);
+    }
+    return ALL_DELIVERED;
+  }
+
+  async close(): Promise<void> {}
+
+  async #put(name: string, content: Buffer, signal: AbortSignal): Promise<void> {
+    let trouble: unknown;
+    for (let attempt = 0; ; attempt++) {
+      try {
+        signal.throwIfAborted();
+        const container = (await this.#service()).getContainerClient(this.#container);
+        return await upload(container.getBlockBlobClient(name), content, signal);
+      } catch (error) {
+        if (!signal.aborted) trouble = error;
+        await this.#recover(error, attempt, signal).catch(() => {
+          throw unavailable(`Blob Storage (${this.#container}/${name})`, trouble);
+        });
+      }
+    }
+  }
+
+  /** Makes what is missing, or waits; rejects when the time is over. */
+  async #recover(error: unknown, attempt: number, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if ((error as { readonly code?: unknown } | null)?.code === "ContainerNotFound" && attempt === 0) {
+      const service = await this.#service();
+      await service
+        .getContainerClient(this.#container)
+        .createIfNotExists({ abortSignal: signal })
+        .catch(() => {});
+      return;
+    }
+    await backOff(this.#world, attempt, undefined, signal);
+  }
+}
+
+async function upload(blob: BlockBlobClient, content: Buffer, signal: AbortSignal): Promise<void> {
+  await blob.uploadData(content, {
+    maxSingleShotSize: SINGLE_PUT_BYTES,
+    blobHTTPHeaders: { blobContentType: "application/x-ndjson" },
+    abortSignal: signal,
+  });
+}
