@@ -83,7 +83,8 @@ export class BulkLane {
       const job = this.#waiting[this.#taken] as Job;
       if (!job.submission.abandoned) {
         const operation = operationOf(job);
-        bytes += operation.kind === "Read" ? 0 : roughJsonBytes(operation.body);
+        if (jobs.length > 0 && isRead(operationOf(jobs[0] as Job)) !== isRead(operation)) break;
+        bytes += isRead(operation) ? 0 : roughJsonBytes(operation.body);
         if (bytes > MAX_BYTES && jobs.length > 0) break;
         jobs.push(job);
       }
@@ -127,7 +128,9 @@ export class BulkLane {
       const inputs = jobs.map((job) => bulkInput(operationOf(job)));
       // The SDK's newer executeBulkOperations waits a second for company before it sends anything.
       const bulk: Bulk = this.#container.items.bulk.bind(this.#container.items);
-      return await bulk(inputs, { continueOnError: true }, { contentResponseOnWriteEnabled: false });
+      // Asking for no content would leave it out of the answers to reads too.
+      const options = isRead(operationOf(jobs[0] as Job)) ? {} : { contentResponseOnWriteEnabled: false };
+      return await bulk(inputs, { continueOnError: true }, options);
     } catch {
       return undefined;
     }
@@ -135,6 +138,10 @@ export class BulkLane {
 }
 
 type Bulk = (inputs: OperationInput[], bulk: BulkOptions, options: RequestOptions) => Promise<OperationResponse[]>;
+
+function isRead(operation: Operation): operation is Operation & { readonly kind: "Read" } {
+  return operation.kind === "Read";
+}
 
 function operationOf(job: Job): Operation {
   return job.submission.operations[job.index] as Operation;
