@@ -25,3 +25,22 @@ export interface SideRecord {
   /** The original bytes. */
   readonly body: Uint8Array;
 }
+
+/** The record of a range of events that retention removed before they were processed. */
+export function lossRecord(
+  id: { pipeline: string; partition: string },
+  from: number,
+  to: number,
+  now: number,
+): SideRecord {
+  return {
+    kind: "dead-letter",
+    ...id,
+    stage: "source",
+    sequenceNumber: from,
+    enqueuedTime: now,
+    properties: { from, to: to - 1 },
+    reason: `events lost: the hub no longer holds sequence numbers ${from} to ${to - 1}`,
+    body: new Uint8Array(0),
+  };
+}

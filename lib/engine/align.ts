@@ -1,0 +1,20 @@
+import type { HubEvent } from "./ports.ts";
+
+/** What a batch means to a task that expects a certain sequence number next. */
+export interface Alignment {
+  /** Events at the batch's start that are committed already. */
+  readonly repeated: number;
+  /** Sequence numbers between the expected one and the batch's first new event: [from, to), or undefined. */
+  readonly gap: { readonly from: number; readonly to: number } | undefined;
+  readonly fresh: readonly HubEvent[];
+}
+
+/** Compares a batch, in order of sequence numbers, with the position of the task. */
+export function align(position: number, events: readonly HubEvent[]): Alignment {
+  let repeated = 0;
+  while (repeated < events.length && (events[repeated] as HubEvent).sequenceNumber < position) repeated++;
+  const fresh = repeated === 0 ? events : events.slice(repeated);
+  const next = fresh[0]?.sequenceNumber;
+  const gap = next !== undefined && next > position ? { from: position, to: next } : undefined;
+  return { repeated, gap, fresh };
+}

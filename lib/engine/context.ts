@@ -1,0 +1,56 @@
+import type { Effects } from "./effects.ts";
+import { NO_WATERMARK } from "./frame.ts";
+import { slotOf } from "./ledger.ts";
+import type { HubEvent } from "./ports.ts";
+import type { SideOutput } from "./side-output.ts";
+import type { RecordMeta } from "./sink.ts";
+
+/** What stages know of the event in hand. One object a task, changed from event to event. */
+export class EventContext implements RecordMeta {
+  timestamp = 0;
+  /** Whether the event's time has been read already. */
+  timed = false;
+  key: string | undefined;
+  /** The watermark that the event is judged by: as it was before the event. */
+  watermark: number = NO_WATERMARK;
+  enqueuedTime = 0;
+  sequenceNumber = 0;
+  /** Undefined while a frame closes and windows emit. */
+  event: HubEvent | undefined;
+  /** The ledger row of the stage whose code runs: whom to blame when it throws. */
+  stage = 0;
+  /** Grows with every event and every emitted result. */
+  turn = 0;
+  readonly effects: Effects;
+  readonly #side: SideOutput;
+  readonly #stages: readonly string[];
+
+  constructor(effects: Effects, side: SideOutput, stages: readonly string[]) {
+    this.effects = effects;
+    this.#side = side;
+    this.#stages = stages;
+  }
+
+  /** Turns to a result that a stage emits while a frame closes; `watermark` is as it was before. */
+  begin(timestamp: number, key: string, watermark: number): void {
+    this.turn++;
+    this.timestamp = timestamp;
+    this.key = key;
+    this.watermark = watermark;
+    this.timed = true;
+    this.event = undefined;
+  }
+
+  /** Sends the value in hand to the late side output, once the event's path has succeeded. */
+  late(stage: string, value: unknown, reason: string): void {
+    this.effects.defer(this.#side, this.#side.record("late", stage, this, value, reason), undefined, 0);
+  }
+
+  /** Withdraws all that the event in hand was about to change, and makes it a dead letter of the stage that failed. */
+  fail(value: unknown, thrown: unknown): void {
+    const stage = this.effects.withdraw(this.stage);
+    this.effects.count(slotOf(stage, "deadLettered"));
+    this.effects.apply();
+    this.#side.apply(this.#side.record("dead-letter", this.#stages[this.stage] ?? "", this, value, thrown));
+  }
+}

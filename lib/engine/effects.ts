@@ -1,0 +1,71 @@
+/** Something that one event will do once all of its path has succeeded. Must not throw. */
+export interface Deferred {
+  apply(first: unknown, second: unknown, third: number): void;
+}
+
+/**
+ * What one event changes, held back until the event has passed every stage: an event that makes user code throw
+ * touches nothing. Counts and changes are kept in flat arrays that are reused, so the ordinary path allocates nothing.
+ */
+export class Effects {
+  readonly #counts: Float64Array;
+  #journal = new Int32Array(256);
+  #journalLength = 0;
+  #actions: (Deferred | unknown)[] = [];
+  #fanOutStage = -1;
+  #fanOutMark = 0;
+
+  constructor(counts: Float64Array) {
+    this.#counts = counts;
+  }
+
+  /** Counts one in a ledger slot. */
+  count(slot: number): void {
+    if (this.#journalLength === this.#journal.length) this.#grow();
+    this.#journal[this.#journalLength++] = slot;
+  }
+
+  defer(action: Deferred, first: unknown, second: unknown, third: number): void {
+    this.#actions.push(action, first, second, third);
+  }
+
+  /** Says that from here on one input becomes several: if one of them fails, all of them are withdrawn. */
+  fanOut(stage: number): void {
+    if (this.#fanOutStage >= 0) return;
+    this.#fanOutStage = stage;
+    this.#fanOutMark = this.#journalLength;
+  }
+
+  apply(): void {
+    for (let i = 0; i < this.#journalLength; i++) {
+      const slot = this.#journal[i] as number;
+      this.#counts[slot] = (this.#counts[slot] as number) + 1;
+    }
+    const actions = this.#actions;
+    for (let i = 0; i < actions.length; i += 4) {
+      (actions[i] as Deferred).apply(actions[i + 1], actions[i + 2], actions[i + 3] as number);
+    }
+    this.#reset();
+  }
+
+  /** Drops every change; keeps the counts up to the failing stage, and answers which stage that is in the ledger. */
+  withdraw(failedStage: number): number {
+    const stage = this.#fanOutStage >= 0 ? this.#fanOutStage : failedStage;
+    if (this.#fanOutStage >= 0) this.#journalLength = this.#fanOutMark;
+    this.#actions.length = 0;
+    this.#fanOutStage = -1;
+    return stage;
+  }
+
+  #reset(): void {
+    this.#journalLength = 0;
+    this.#fanOutStage = -1;
+    if (this.#actions.length > 0) this.#actions.length = 0;
+  }
+
+  #grow(): void {
+    const larger = new Int32Array(this.#journal.length * 2);
+    larger.set(this.#journal);
+    this.#journal = larger;
+  }
+}

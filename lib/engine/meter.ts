@@ -1,0 +1,106 @@
+import type { FrameStamp, LedgerCounts } from "./frame.ts";
+import type { Outbox } from "./outbox.ts";
+import type { HubEvent, TaskId, World } from "./ports.ts";
+import type { Processor } from "./processor.ts";
+
+/** What one commit did, for metrics; counts are of this commit alone, times in milliseconds. */
+export interface CommitMetrics extends TaskId {
+  readonly sequence: number;
+  readonly position: number;
+  readonly watermark: number;
+  readonly events: number;
+  readonly results: number;
+  readonly late: number;
+  readonly deadLettered: number;
+  readonly duplicates: number;
+  readonly pendingFrames: number;
+  /** Messages of upstream tasks that never came, since the task was opened. */
+  readonly gaps: number;
+  readonly processMs: number;
+  readonly commitMs: number;
+  readonly deliverMs: number;
+  /** From the enqueued time of the batch's last and first event to its delivery. */
+  readonly latencyMs: { readonly newest: number; readonly oldest: number } | undefined;
+}
+
+interface Committed {
+  readonly processor: Processor;
+  readonly outbox: Outbox;
+  readonly stamp: FrameStamp;
+  readonly events: readonly HubEvent[];
+  readonly started: number;
+  readonly processed: number;
+  readonly committed: number;
+}
+
+interface Totals {
+  readonly results: number;
+  readonly late: number;
+  readonly deadLettered: number;
+  readonly duplicates: number;
+}
+
+const ZERO: Totals = { results: 0, late: 0, deadLettered: 0, duplicates: 0 };
+
+/** Turns the ledger's totals into what each commit did. */
+export class Meter {
+  readonly #id: TaskId;
+  readonly #world: World;
+  readonly #report: ((metrics: CommitMetrics) => void) | undefined;
+  #processor: Processor | undefined;
+  #before: Totals = ZERO;
+
+  constructor(id: TaskId, world: World, report: ((metrics: CommitMetrics) => void) | undefined) {
+    this.#id = id;
+    this.#world = world;
+    this.#report = report;
+  }
+
+  /** Notes the totals that a freshly opened task begins with. */
+  opened(processor: Processor): void {
+    this.#processor = processor;
+    this.#before = totals(processor.ledger);
+  }
+
+  committed({ processor, outbox, stamp, events, started, processed, committed }: Committed): void {
+    if (this.#report === undefined || processor !== this.#processor) return;
+    const now = totals(processor.ledger);
+    const before = this.#before;
+    this.#before = now;
+    const delivered = this.#world.now();
+    const oldest = events[0];
+    const newest = events.at(-1);
+    this.#report({
+      ...this.#id,
+      sequence: stamp.sequence,
+      position: processor.position,
+      watermark: processor.watermark,
+      events: events.length,
+      results: now.results - before.results,
+      late: now.late - before.late,
+      deadLettered: now.deadLettered - before.deadLettered,
+      duplicates: now.duplicates - before.duplicates,
+      pendingFrames: outbox.pendingFrames,
+      gaps: processor.gaps,
+      processMs: processed - started,
+      commitMs: committed - processed,
+      deliverMs: delivered - committed,
+      latencyMs:
+        oldest && newest
+          ? { newest: delivered - newest.enqueuedTime, oldest: delivered - oldest.enqueuedTime }
+          : undefined,
+    });
+  }
+}
+
+function totals(ledger: LedgerCounts): Totals {
+  let late = 0;
+  let deadLettered = 0;
+  let duplicates = 0;
+  for (const stage of ledger.stages) {
+    late += stage.late;
+    deadLettered += stage.deadLettered;
+    duplicates += stage.duplicate;
+  }
+  return { results: ledger.stages.at(-1)?.passed ?? 0, late, deadLettered, duplicates };
+}

@@ -1,0 +1,68 @@
+import type { EventContext } from "./context.ts";
+import type { StoreChange } from "./frame.ts";
+import { slotOf } from "./ledger.ts";
+import type { TableView } from "./tables.ts";
+
+/** What a stage is given when a task opens it. */
+export interface StageOpening {
+  /** The stage's row in the ledger. */
+  readonly index: number;
+  readonly name: string;
+  /** What the stage's store held when the log was recovered: bucket → key → value. */
+  readonly store: ReadonlyMap<number, ReadonlyMap<string, unknown>>;
+  /** The watermark the log was recovered with, downstream holds taken off. */
+  readonly watermark: number;
+  readonly tables: TableView;
+}
+
+/**
+ * A running stage. `process` is synchronous and passes values on by calling `next`; it counts its input and exactly one
+ * disposition, and defers every change through the context's effects.
+ */
+export abstract class Operator {
+  readonly index: number;
+  readonly name: string;
+  next: Operator = NOWHERE;
+  /** Slots of this stage's ledger row. */
+  protected readonly counts: {
+    readonly in: number;
+    readonly passed: number;
+    readonly filtered: number;
+    readonly aggregated: number;
+    readonly late: number;
+    readonly duplicate: number;
+    readonly out: number;
+  };
+
+  constructor(opening: Pick<StageOpening, "index" | "name">) {
+    this.index = opening.index;
+    this.name = opening.name;
+    const slot = (column: Parameters<typeof slotOf>[1]) => slotOf(opening.index, column);
+    this.counts = {
+      in: slot("in"),
+      passed: slot("passed"),
+      filtered: slot("filtered"),
+      aggregated: slot("aggregated"),
+      late: slot("late"),
+      duplicate: slot("duplicate"),
+      out: slot("out"),
+    };
+  }
+
+  abstract process(value: unknown, context: EventContext): void;
+
+  /** Called once at the end of a frame, upstream stages first, with the watermark that this stage may rely on. */
+  closeFrame(_watermark: number, _context: EventContext): void {}
+
+  /** Changes of the stage's store since the last call. */
+  changes(): readonly StoreChange[] {
+    return [];
+  }
+}
+
+/** Where values go that nobody takes: reaching it is a defect. */
+const NOWHERE = {
+  process(): never {
+    throw new Error("a stage has no successor");
+  },
+} as unknown as Operator;

@@ -1,0 +1,206 @@
+import { messageOf } from "../errors.ts";
+import type { Plan, TimeNode } from "../stream/plan.ts";
+import { validate } from "../stream/schema.ts";
+import { type Chain, ledgerRows, openChain } from "./chain.ts";
+import { EventContext } from "./context.ts";
+import { Effects } from "./effects.ts";
+import { eventTimeOf } from "./event-time.ts";
+import type { Frame, LedgerCounts, OutboxEntry, StateContents, StoreChange } from "./frame.ts";
+import {
+  MARKER_PROPERTY,
+  PRODUCER_PROPERTY,
+  type ProducerHeader,
+  parseMarker,
+  parseProducerHeader,
+} from "./headers.ts";
+import { Ledger, slotOf } from "./ledger.ts";
+import type { HubEvent, TaskId } from "./ports.ts";
+import { SideOutput } from "./side-output.ts";
+import { SIDE_SINK, type SideRecord } from "./side-record.ts";
+import type { SinkTask } from "./sink.ts";
+import type { TableView } from "./tables.ts";
+import { held, OutOfOrderWatermark, PRODUCERS_STORE, Producers } from "./watermark.ts";
+
+export interface ProcessorOpening {
+  readonly id: TaskId;
+  readonly position: number;
+  /** The position at which the task began. */
+  readonly start: number;
+  readonly watermark: number;
+  readonly state: StateContents;
+  readonly ledger: LedgerCounts | undefined;
+  readonly tables: TableView;
+  readonly sinks: ReadonlyMap<string, SinkTask<unknown>>;
+}
+
+/**
+ * The engine's core: events in, frames out. Synchronous and pure but for its own state; it knows no clock and no network.
+ * After an exception it must be thrown away: what it holds is ahead of the log.
+ */
+export class Processor {
+  readonly #plan: Plan;
+  readonly #time: TimeNode | undefined;
+  readonly #chain: Chain;
+  readonly #ledger: Ledger;
+  readonly #effects: Effects;
+  readonly #side: SideOutput;
+  readonly #context: EventContext;
+  readonly #watermark: OutOfOrderWatermark;
+  readonly #producers: Producers;
+  readonly #upstream: boolean;
+  #position: number;
+  /** Messages of upstream tasks that never came, as their sequence shows. */
+  gaps = 0;
+
+  constructor(plan: Plan, opening: ProcessorOpening) {
+    this.#plan = plan;
+    this.#time = plan.source.time;
+    const rule = plan.source.time?.watermark;
+    this.#upstream = rule?.kind === "upstream";
+    this.#position = opening.position;
+    this.#chain = openChain(plan, opening);
+    const rows = ledgerRows(plan);
+    this.#ledger = new Ledger(opening.id, rows, opening.start, opening.ledger);
+    this.#effects = new Effects(this.#ledger.counts);
+    this.#side = new SideOutput(opening.id);
+    const names = rows.map((row) => row.stage);
+    this.#context = new EventContext(this.#effects, this.#side, names);
+    this.#watermark = new OutOfOrderWatermark(rule?.kind === "out-of-order" ? rule.bound : 0, opening.watermark);
+    this.#producers = new Producers(opening.state.get(PRODUCERS_STORE)?.get(0));
+  }
+
+  /** The sequence number of the next event to process. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** How far event time has come, milliseconds since the epoch. */
+  get watermark(): number {
+    return this.#watermark.current;
+  }
+
+  get ledger(): LedgerCounts {
+    return this.#ledger.toCounts();
+  }
+
+  /** Processes events in order; sequence numbers that are missing between them are holes in the hub. */
+  process(events: readonly HubEvent[]): void {
+    for (const event of events) {
+      this.#ledger.source.holes += event.sequenceNumber - this.#position;
+      this.#position = event.sequenceNumber + 1;
+      this.#one(event);
+    }
+  }
+
+  /** Takes note that events up to a position are gone from the hub for good. */
+  lose(position: number): void {
+    this.#ledger.source.lost += position - this.#position;
+    this.#position = position;
+  }
+
+  /** Takes note that there never were events up to a position. */
+  skip(position: number): void {
+    this.#ledger.source.holes += position - this.#position;
+    this.#position = position;
+  }
+
+  /** Adds a record of the task's own to the coming frame's side output. */
+  sideRecord(record: SideRecord): void {
+    this.#side.apply(record);
+  }
+
+  /** Fires what the watermark has passed and gathers all that changed; throws LEDGER_IMBALANCE. */
+  closeFrame(confirmed: number): Frame {
+    const watermark = this.watermark;
+    for (const { operator, hold } of this.#chain.operators) operator.closeFrame(held(watermark, hold), this.#context);
+    this.#ledger.check(this.#position);
+    const changes: StoreChange[] = [...this.#producers.changes()];
+    for (const { operator } of this.#chain.operators) changes.push(...operator.changes());
+    const outbox: OutboxEntry[] = [];
+    for (const sink of this.#chain.sinks) {
+      const entry = sink.takeOutbox();
+      if (entry !== undefined) outbox.push(entry);
+    }
+    const side = this.#side.take();
+    if (side.length > 0) outbox.push({ sink: SIDE_SINK, messages: side });
+    return { position: this.#position, watermark, changes, outbox, confirmed, ledger: this.#ledger.toCounts() };
+  }
+
+  #one(event: HubEvent): void {
+    const { properties } = event;
+    const marker = properties[MARKER_PROPERTY];
+    if (marker !== undefined && this.#mark(marker)) return;
+    const header = parseProducerHeader(properties[PRODUCER_PROPERTY]);
+    const verdict = header === undefined ? "new" : this.#producers.accept(header);
+    if (verdict === "gap") this.gaps++;
+    if (header?.control) {
+      this.#ledger.source.control++;
+      if (this.#upstream) this.#watermark.raise(this.#producers.current);
+      return;
+    }
+    this.#ledger.source.processed++;
+    this.#effects.count(IN);
+    if (verdict === "duplicate") {
+      this.#effects.count(DUPLICATE);
+      this.#effects.apply();
+      return;
+    }
+    this.#event(event, header);
+  }
+
+  /** A marker moves the watermark; false when its value is no watermark, and then it is an event like any other. */
+  #mark(value: unknown): boolean {
+    const watermark = parseMarker(value);
+    if (watermark === undefined) return false;
+    this.#ledger.source.control++;
+    this.#watermark.raise(watermark);
+    return true;
+  }
+
+  #event(event: HubEvent, header: ProducerHeader | undefined): void {
+    const context = this.#context;
+    context.turn++;
+    context.stage = 0;
+    context.event = event;
+    context.sequenceNumber = event.sequenceNumber;
+    context.enqueuedTime = event.enqueuedTime;
+    context.key = event.partitionKey;
+    context.timestamp = event.enqueuedTime;
+    context.timed = false;
+    context.watermark = this.#upstream && header !== undefined ? header.watermark : this.#watermark.current;
+    try {
+      if (this.#upstream && header === undefined) throw new Error(NO_HEADER);
+      const value = this.#decode(event);
+      if (this.#time !== undefined) {
+        context.timestamp = eventTimeOf(this.#time, value, event);
+        context.timed = true;
+      }
+      this.#effects.count(PASSED);
+      this.#effects.count(OUT);
+      this.#chain.first.process(value, context);
+    } catch (thrown) {
+      context.fail(undefined, thrown);
+      return;
+    }
+    this.#effects.apply();
+    if (!this.#upstream && context.timed) this.#watermark.observe(context.timestamp);
+  }
+
+  #decode(event: HubEvent): unknown {
+    const { body } = event;
+    const text = Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+    let json: unknown;
+    try {
+      json = JSON.parse(text.toString("utf8"));
+    } catch (thrown) {
+      throw new Error(`the body is not JSON: ${messageOf(thrown)}`);
+    }
+    return validate(this.#plan.source.schema, json);
+  }
+}
+
+const IN = slotOf(0, "in");
+const PASSED = slotOf(0, "passed");
+const DUPLICATE = slotOf(0, "duplicate");
+const OUT = slotOf(0, "out");
+const NO_HEADER = `the message has no "${PRODUCER_PROPERTY}" property, but this pipeline takes its watermark from upstream tasks`;

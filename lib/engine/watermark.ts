@@ -1,0 +1,112 @@
+import { END_OF_TIME, NO_WATERMARK, type StoreChange } from "./frame.ts";
+import type { ProducerHeader } from "./headers.ts";
+
+/** A watermark lowered by a stage's hold, in milliseconds; "none yet" and "the end" stay what they are. */
+export function held(watermark: number, hold: number): number {
+  return watermark === NO_WATERMARK || watermark === END_OF_TIME ? watermark : watermark - hold;
+}
+
+/** The watermark of an ordinary source: the greatest event time less a bound, or what a marker says. */
+export class OutOfOrderWatermark {
+  readonly #bound: number;
+  current: number;
+
+  constructor(bound: number, restored: number) {
+    this.#bound = bound;
+    this.current = restored;
+  }
+
+  observe(eventTime: number): void {
+    const candidate = eventTime - this.#bound;
+    if (candidate > this.current) this.current = candidate;
+  }
+
+  /** A marker says that no earlier event time follows. */
+  raise(watermark: number): void {
+    if (watermark > this.current) this.current = watermark;
+  }
+}
+
+/** What a producer's message is to its reader. */
+export type Verdict = "new" | "duplicate" | "gap";
+
+interface ProducerState {
+  generation: number;
+  sequence: number;
+  watermark: number;
+}
+
+export const PRODUCERS_STORE = "$producers";
+
+/**
+ * What this task has heard from the tasks that write its hub: drops what they sent twice, and knows the minimum of
+ * their watermarks once all of them have spoken.
+ */
+export class Producers {
+  readonly #states = new Map<string, ProducerState>();
+  readonly #changed = new Set<string>();
+  #expected = 0;
+  #minimum: number = NO_WATERMARK;
+
+  constructor(restored: ReadonlyMap<string, unknown> | undefined) {
+    for (const [producer, value] of restored ?? []) {
+      const [generation, sequence, watermark, expected] = value as [number, number, number, number];
+      this.#states.set(producer, { generation, sequence, watermark });
+      this.#expected = Math.max(this.#expected, expected);
+    }
+    this.#measure();
+  }
+
+  /** The minimum over all producers; NO_WATERMARK until every one of them has been heard. */
+  get current(): number {
+    return this.#minimum;
+  }
+
+  /** Takes note of a message; a duplicate changes nothing. */
+  accept(header: ProducerHeader): Verdict {
+    const { producer, generation, sequence } = header;
+    const known = this.#states.get(producer);
+    if (known === undefined) {
+      this.#states.set(producer, { generation, sequence, watermark: NO_WATERMARK });
+      this.#note(header);
+      return "new";
+    }
+    const newer = generation > known.generation;
+    if (!newer && (generation < known.generation || sequence <= known.sequence)) return "duplicate";
+    const gap = newer ? sequence > 1 : sequence > known.sequence + 1;
+    known.generation = generation;
+    known.sequence = sequence;
+    this.#note(header);
+    return gap ? "gap" : "new";
+  }
+
+  /** The entries of the store for the coming frame: key, value, key, value … */
+  changes(): readonly StoreChange[] {
+    if (this.#changed.size === 0) return [];
+    const entries: unknown[] = [];
+    for (const producer of this.#changed) {
+      const { generation, sequence, watermark } = this.#states.get(producer) as ProducerState;
+      entries.push(producer, [generation, sequence, watermark, this.#expected]);
+    }
+    this.#changed.clear();
+    return [{ store: PRODUCERS_STORE, bucket: 0, entries }];
+  }
+
+  #note(header: ProducerHeader): void {
+    this.#changed.add(header.producer);
+    this.#expected = Math.max(this.#expected, header.producers);
+    const state = this.#states.get(header.producer) as ProducerState;
+    // Only control messages move the watermark: an event's own header may run ahead of what its producer can promise.
+    if (header.control && header.watermark > state.watermark) {
+      state.watermark = header.watermark;
+      this.#measure();
+    }
+  }
+
+  #measure(): void {
+    if (this.#states.size < this.#expected || this.#states.size === 0) return;
+    let minimum = END_OF_TIME;
+    for (const { watermark } of this.#states.values()) minimum = Math.min(minimum, watermark);
+    this.#minimum = Math.max(this.#minimum, minimum);
+  }
+}

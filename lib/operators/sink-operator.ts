@@ -1,0 +1,50 @@
+import type { EventContext } from "../engine/context.ts";
+import type { Deferred } from "../engine/effects.ts";
+import type { OutboxEntry, StoreChange } from "../engine/frame.ts";
+import { Operator } from "../engine/operator.ts";
+import type { SinkTask } from "../engine/sink.ts";
+
+/** The store that holds what a sink remembers between frames. */
+export function sinkStore(sink: string): string {
+  return `$sink:${sink}`;
+}
+
+/** The end of a pipeline: turns values into messages of the coming frame's outbox. */
+export class SinkOperator extends Operator implements Deferred {
+  readonly #sink: SinkTask<unknown>;
+  #messages: unknown[] = [];
+
+  constructor(index: number, name: string, sink: SinkTask<unknown>) {
+    super({ index, name });
+    this.#sink = sink;
+  }
+
+  override process(value: unknown, context: EventContext): void {
+    context.stage = this.index;
+    context.effects.count(this.counts.in);
+    const prepared = this.#sink.prepare(value, context);
+    context.effects.defer(this, prepared, undefined, 0);
+    context.effects.count(this.counts.passed);
+  }
+
+  apply(prepared: unknown): void {
+    this.#messages.push(this.#sink.accept(prepared));
+  }
+
+  override closeFrame(watermark: number): void {
+    const own = this.#sink.closeFrame?.(watermark);
+    if (own !== undefined && own.length > 0) this.#messages.push(...own);
+  }
+
+  override changes(): readonly StoreChange[] {
+    const entries = this.#sink.changes?.() ?? [];
+    return entries.length === 0 ? [] : [{ store: sinkStore(this.name), bucket: 0, entries }];
+  }
+
+  takeOutbox(): OutboxEntry | undefined {
+    if (this.#messages.length === 0) return undefined;
+    const messages = this.#messages;
+    this.#messages = [];
+    return { sink: this.name, messages };
+  }
+}

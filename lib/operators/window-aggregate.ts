@@ -1,0 +1,132 @@
+import type { Aggregate } from "../aggregates/aggregate.ts";
+import type { EventContext } from "../engine/context.ts";
+import type { Deferred } from "../engine/effects.ts";
+import type { StoreChange } from "../engine/frame.ts";
+import { Operator, type StageOpening } from "../engine/operator.ts";
+import { held } from "../engine/watermark.ts";
+import { TidemarkError } from "../errors.ts";
+import type { StageNode } from "../stream/plan.ts";
+import type { TumblingWindow } from "../stream/window.ts";
+import { type Bucket, type Cell, WindowState } from "./window-state.ts";
+
+export type Aggregates = Readonly<Record<string, Aggregate<never, unknown>>>;
+
+/** The plan's node for `.window(tumbling(…)).aggregate(name, aggregates)`. */
+export function windowAggregateNode(name: string, window: TumblingWindow, aggregates: Aggregates): StageNode {
+  const columns = Object.entries(aggregates).map(([column, { kind, parameters }]) => ({ column, kind, ...parameters }));
+  return {
+    kind: "aggregate",
+    name,
+    state: { window: window.kind, size: window.size, columns },
+    hold: holdOf(window),
+    fansOut: true,
+    open: (opening) =>
+      new WindowAggregateOperator(opening, window, aggregates as Record<string, Aggregate<unknown, unknown>>),
+  };
+}
+
+/** A result is stamped with its window's last millisecond and may leave until the grace is over. */
+function holdOf(window: TumblingWindow): number {
+  return window.grace + 1;
+}
+
+class WindowAggregateOperator extends Operator implements Deferred {
+  readonly #window: TumblingWindow;
+  readonly #columns: readonly string[];
+  readonly #aggregates: readonly Aggregate<unknown, unknown>[];
+  readonly #state: WindowState;
+  #watermark: number;
+
+  constructor(opening: StageOpening, window: TumblingWindow, aggregates: Record<string, Aggregate<unknown, unknown>>) {
+    super(opening);
+    this.#window = window;
+    this.#columns = Object.keys(aggregates);
+    this.#aggregates = Object.values(aggregates);
+    this.#state = new WindowState(opening.name, this.#aggregates, opening.store);
+    this.#watermark = opening.watermark;
+    // Every frame ends with the windows fired that its watermark had passed.
+    for (const bucket of this.#state.before(this.#watermark)) bucket.fired = this.#end(bucket) <= this.#watermark;
+  }
+
+  override process(value: unknown, context: EventContext): void {
+    context.stage = this.index;
+    context.effects.count(this.counts.in);
+    const { size, grace } = this.#window;
+    const start = Math.floor(context.timestamp / size) * size;
+    if (start + size + grace <= context.watermark) {
+      context.effects.count(this.counts.late);
+      context.late(this.name, value, `its window ended at ${iso(start + size)} and its grace is over`);
+      return;
+    }
+    const { key } = context;
+    if (key === undefined) {
+      throw new TidemarkError("STAGE_FAILED", "The event has no key.", {
+        stage: this.name,
+        fix: "Call .keyBy() first.",
+      });
+    }
+    const inputs: unknown[] = [];
+    for (const aggregate of this.#aggregates) inputs.push(aggregate.input(value));
+    context.effects.defer(this, key, inputs, start);
+    context.effects.count(this.counts.aggregated);
+  }
+
+  apply(key: string, inputs: readonly unknown[], start: number): void {
+    this.#state.add(start, key, inputs);
+  }
+
+  override closeFrame(watermark: number, context: EventContext): void {
+    if (this.#window.emit === "final") this.#emitFinal(watermark, context);
+    else this.#emitUpdates(watermark, context);
+    this.#watermark = watermark;
+  }
+
+  override changes(): readonly StoreChange[] {
+    return this.#state.changes();
+  }
+
+  #emitUpdates(watermark: number, context: EventContext): void {
+    for (const bucket of this.#state.before(watermark)) {
+      if (this.#end(bucket) > watermark) break;
+      this.#emit(bucket, bucket.fired ? bucket.dirty : bucket.cells.values(), context);
+      bucket.fired = true;
+      if (this.#end(bucket) + this.#window.grace <= watermark) this.#state.drop(bucket);
+    }
+  }
+
+  #emitFinal(watermark: number, context: EventContext): void {
+    for (const bucket of this.#state.before(watermark)) {
+      if (this.#end(bucket) + this.#window.grace > watermark) break;
+      this.#emit(bucket, bucket.cells.values(), context);
+      this.#state.drop(bucket);
+    }
+  }
+
+  #emit(bucket: Bucket, cells: Iterable<Cell>, context: EventContext): void {
+    const windowStart = iso(bucket.start);
+    const windowEnd = iso(this.#end(bucket));
+    for (const cell of cells) {
+      const result: Record<string, unknown> = { key: cell.key, windowStart, windowEnd };
+      const values = this.#state.results(cell);
+      for (let i = 0; i < values.length; i++) result[this.#columns[i] as string] = values[i];
+      context.begin(this.#end(bucket) - 1, cell.key, held(this.#watermark, holdOf(this.#window)));
+      context.stage = this.index;
+      context.effects.count(this.counts.out);
+      try {
+        this.next.process(result, context);
+      } catch (thrown) {
+        context.fail(result, thrown);
+        continue;
+      }
+      context.effects.apply();
+    }
+  }
+
+  #end(bucket: Bucket): number {
+    return bucket.start + this.#window.size;
+  }
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString();
+}

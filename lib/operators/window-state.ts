@@ -1,0 +1,111 @@
+import type { Aggregate } from "../aggregates/aggregate.ts";
+import type { StoreChange } from "../engine/frame.ts";
+
+/** One key's accumulators in one window. */
+export interface Cell {
+  readonly key: string;
+  readonly accumulators: unknown[];
+  dirty: boolean;
+}
+
+/** All keys of one window. */
+export interface Bucket {
+  /** When the window starts, milliseconds since the epoch. */
+  readonly start: number;
+  readonly cells: Map<string, Cell>;
+  /** Cells that changed since the last frame. */
+  dirty: Cell[];
+  /** Whether the window's on-time results have left. */
+  fired: boolean;
+}
+
+/** The open windows of a stage, in the order of their start, and what changed in them since the last frame. */
+export class WindowState {
+  readonly #store: string;
+  readonly #aggregates: readonly Aggregate<unknown, unknown>[];
+  readonly #buckets = new Map<number, Bucket>();
+  readonly #starts: number[] = [];
+  #dropped: number[] = [];
+
+  constructor(
+    store: string,
+    aggregates: readonly Aggregate<unknown, unknown>[],
+    restored: ReadonlyMap<number, ReadonlyMap<string, unknown>>,
+  ) {
+    this.#store = store;
+    this.#aggregates = aggregates;
+    for (const [start, keys] of restored) {
+      const bucket = this.#open(start);
+      for (const [key, accumulators] of keys) {
+        bucket.cells.set(key, { key, accumulators: accumulators as unknown[], dirty: false });
+      }
+    }
+  }
+
+  /** Adds one event's inputs to a window; opens the window when it is new. */
+  add(start: number, key: string, inputs: readonly unknown[]): void {
+    const bucket = this.#buckets.get(start) ?? this.#open(start);
+    let cell = bucket.cells.get(key);
+    if (cell === undefined) {
+      cell = { key, accumulators: this.#aggregates.map((aggregate) => aggregate.initial()), dirty: false };
+      bucket.cells.set(key, cell);
+    }
+    for (let i = 0; i < inputs.length; i++) {
+      const input = inputs[i];
+      if (input === undefined) continue;
+      cell.accumulators[i] = (this.#aggregates[i] as Aggregate<unknown, unknown>).add(cell.accumulators[i], input);
+    }
+    if (!cell.dirty) {
+      cell.dirty = true;
+      bucket.dirty.push(cell);
+    }
+  }
+
+  /** Windows that start before a time, earliest first. */
+  before(time: number): readonly Bucket[] {
+    const found: Bucket[] = [];
+    for (const start of this.#starts) {
+      if (start >= time) break;
+      found.push(this.#buckets.get(start) as Bucket);
+    }
+    return found;
+  }
+
+  drop(bucket: Bucket): void {
+    this.#buckets.delete(bucket.start);
+    this.#starts.splice(this.#starts.indexOf(bucket.start), 1);
+    this.#dropped.push(bucket.start);
+  }
+
+  /** The results of a cell, in the order of the aggregates. */
+  results(cell: Cell): unknown[] {
+    return this.#aggregates.map((aggregate, i) => aggregate.result(cell.accumulators[i]));
+  }
+
+  changes(): readonly StoreChange[] {
+    const store = this.#store;
+    const changes: StoreChange[] = [];
+    for (const { start, dirty } of this.#buckets.values()) {
+      if (dirty.length === 0) continue;
+      const entries: unknown[] = [];
+      for (const cell of dirty) {
+        entries.push(cell.key, cell.accumulators);
+        cell.dirty = false;
+      }
+      dirty.length = 0;
+      changes.push({ store, bucket: start, entries });
+    }
+    for (const bucket of this.#dropped) changes.push({ store, bucket, entries: [], dropped: true });
+    this.#dropped = [];
+    return changes;
+  }
+
+  #open(start: number): Bucket {
+    const bucket: Bucket = { start, cells: new Map(), dirty: [], fired: false };
+    this.#buckets.set(start, bucket);
+    let place = this.#starts.length;
+    while (place > 0 && (this.#starts[place - 1] as number) > start) place--;
+    this.#starts.splice(place, 0, start);
+    return bucket;
+  }
+}
