@@ -137,13 +137,20 @@ export class Executor {
   async #limited<T>(worker: WorkerProcess, work: Work, invocationId: string, running: Promise<T>): Promise<T> {
     const { timeoutMs } = this.#options;
     if (timeoutMs === undefined) return running;
-    const late = Promise.withResolvers<never>();
+    let late = false;
     const timer = setTimeout(() => {
-      const message = `Timeout value of ${timeoutMs} ms exceeded by function 'Functions.${work.func.name}' (Id: ${invocationId}).`;
-      late.reject(new Error(message));
+      late = true;
       worker.kill("SIGKILL");
     }, timeoutMs);
-    return await Promise.race([running, late.promise]).finally(() => clearTimeout(timer));
+    try {
+      return await running;
+    } catch (error) {
+      if (!late) throw error;
+      const name = `'Functions.${work.func.name}' (Id: ${invocationId})`;
+      throw new Error(`Timeout value of ${timeoutMs} ms exceeded by function ${name}.`, { cause: error });
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }
 

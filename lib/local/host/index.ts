@@ -67,8 +67,12 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
   const supervisor = new WorkerSupervisor(
     { appFolder, env: { ...WORKER_ENVIRONMENT, ...settings }, nodeArgs: options.nodeArgs ?? [] },
     reporter,
-    () => {
-      if (redeliverLost) void reopen(host, reporter);
+    {
+      onDeath: () => {
+        if (redeliverLost) void reopen(host, reporter);
+      },
+      // Without a worker every batch would fail and be checkpointed.
+      onGivingUp: () => void host?.pause(),
     },
   );
   try {

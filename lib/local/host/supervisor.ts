@@ -8,21 +8,29 @@ const MAX_BACKOFF_MS = 5000;
 /** So many deaths without one successful invocation in between, and the app is taken to be broken. */
 const MAX_FRUITLESS_STARTS = 5;
 
+export interface SupervisorHooks {
+  /** The worker died; another is about to be started. */
+  onDeath(): void;
+  /** No other worker will be started: nobody may be given work any more. */
+  onGivingUp(): void;
+}
+
 /** Keeps one worker process alive: starts it, starts another when it dies, and gives up when that is no use. */
 export class WorkerSupervisor {
   readonly #options: WorkerOptions;
   readonly #reporter: Reporter;
-  readonly #onDeath: () => void;
+  readonly #hooks: SupervisorHooks;
   #worker: WorkerProcess | undefined;
   #ready = Promise.withResolvers<WorkerProcess>();
   #fruitless = 0;
   #restarts = 0;
   #stopping = false;
+  #gaveUp = false;
 
-  constructor(options: WorkerOptions, reporter: Reporter, onDeath: () => void) {
+  constructor(options: WorkerOptions, reporter: Reporter, hooks: SupervisorHooks) {
     this.#options = options;
     this.#reporter = reporter;
-    this.#onDeath = onDeath;
+    this.#hooks = hooks;
     this.#ready.promise.catch(() => {});
   }
 
@@ -31,9 +39,8 @@ export class WorkerSupervisor {
   }
 
   /** Starts the first worker; rejects with the app's own message when it can't be loaded. */
-  async start(): Promise<LoadedApp> {
-    const app = await this.#launch();
-    return app;
+  start(): Promise<LoadedApp> {
+    return this.#launch();
   }
 
   /** The worker that takes invocations; waits while one is being started, rejects when the host has given up. */
@@ -52,11 +59,15 @@ export class WorkerSupervisor {
 
   /** Ends the worker in good order and starts another. */
   async restart(timeoutMs: number): Promise<void> {
-    const worker = this.#worker;
-    if (worker === undefined) return;
     this.#fruitless = 0;
-    await worker.stop(timeoutMs);
-    await this.ready();
+    if (this.#gaveUp) {
+      this.#gaveUp = false;
+      this.#ready = Promise.withResolvers();
+      await this.#launch();
+    } else {
+      await this.#worker?.stop(timeoutMs);
+      await this.ready();
+    }
   }
 
   async stop(timeoutMs: number): Promise<void> {
@@ -94,7 +105,7 @@ export class WorkerSupervisor {
       category: "Host.Worker",
       message: `The worker process ${pid} ended: ${reason}.`,
     });
-    this.#onDeath();
+    this.#hooks.onDeath();
     void this.#relaunch();
   }
 
@@ -120,6 +131,8 @@ export class WorkerSupervisor {
 
   #giveUp(why: string): void {
     const message = `The worker process is not started again. ${why}`;
+    this.#gaveUp = true;
+    this.#hooks.onGivingUp();
     this.#reporter.log({ level: "critical", category: "Host.Worker", message });
     this.#reporter.event({ kind: "host-failed", message });
     this.#ready.reject(new TidemarkError("UNAVAILABLE", message));

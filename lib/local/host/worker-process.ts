@@ -50,6 +50,7 @@ interface Pending {
 }
 
 const HOST_VERSION = "4.1040.0";
+const LAST_WORDS_MS = 500;
 
 /** One worker process: it loads the app once and runs invocations until it ends, which it may do at any moment. */
 export class WorkerProcess {
@@ -70,7 +71,7 @@ export class WorkerProcess {
       stdio: ["ignore", "pipe", "pipe", "pipe"],
     });
     this.#child.once("error", (error) => this.#ended(error.message));
-    this.#child.once("close", (code, signal) => this.#ended(signal ?? `exit code ${code}`));
+    this.#child.once("exit", (code, signal) => this.#exits(signal ?? `exit code ${code}`));
     splitLines(this.#child.stdout, (line) => this.#console("information", line));
     splitLines(this.#child.stderr, (line) => this.#console(levelOfErrorLine(line), line));
     this.#channel = new FramedChannel(this.#child.stdio[3] as Duplex, (message) => this.#receive(message));
@@ -135,13 +136,23 @@ export class WorkerProcess {
     }
   }
 
+  // What the process said last may still be on its way when its end is known.
+  #exits(reason: string): void {
+    const socket = this.#child.stdio[3] as Duplex;
+    const ended = () => this.#ended(reason);
+    if (socket.closed) return ended();
+    socket.once("close", ended);
+    setTimeout(ended, LAST_WORDS_MS).unref();
+  }
+
   #ended(reason: string): void {
     if (!this.#alive) return;
     this.#alive = false;
     this.#loaded.reject(new WorkerLost(`${reason}, while the app was loading`));
+    // Those who wait for the end go first, so that nobody is sent to this worker by a failed invocation's successor.
+    this.#exited.resolve(reason);
     for (const { reject } of this.#pending.values()) reject(new WorkerLost(reason));
     this.#pending.clear();
-    this.#exited.resolve(reason);
   }
 
   #console(level: LogLevel, message: string): void {

@@ -9,7 +9,7 @@ import {
 } from "@azure/event-hubs";
 import { BlobCheckpointStore } from "@azure/eventhubs-checkpointstore-blob";
 import { BlobServiceClient } from "@azure/storage-blob";
-import { messageOf } from "../../../errors.ts";
+import { messageOf, TidemarkError } from "../../../errors.ts";
 import type { EventHubsOptions, InitialOffset } from "../config/host-json.ts";
 import type { Reporter } from "../events.ts";
 import type { Executor } from "../executor.ts";
@@ -66,7 +66,12 @@ export class EventHubListener implements Listener {
     this.#stopped = new AbortController();
     const container =
       BlobServiceClient.fromConnectionString(storageConnectionString).getContainerClient(CHECKPOINT_CONTAINER);
-    await container.createIfNotExists();
+    try {
+      await container.createIfNotExists();
+    } catch (error) {
+      const message = `The storage account of the host ("AzureWebJobsStorage") can't be used: ${messageOf(error)}`;
+      throw new TidemarkError("UNAVAILABLE", message, { cause: error, retryable: true });
+    }
     this.#client = new EventHubConsumerClient(
       trigger.consumerGroup,
       trigger.connectionString,

@@ -3,7 +3,7 @@ import type { EventHubsOptions } from "../config/host-json.ts";
 
 /** What a partition needs to run batches and to remember how far it came. */
 export interface PartitionPorts {
-  /** Runs one invocation to its end, retries included; false: it must not be checkpointed. */
+  /** Runs one invocation to its end, retries included; false: it is to be delivered again, and nothing after it now. */
   invoke(events: readonly ReceivedEventData[], checkpointing: boolean): Promise<boolean>;
   checkpoint(event: ReceivedEventData): Promise<void>;
 }
@@ -67,8 +67,8 @@ export class PartitionRunner {
 
   async #run(events: readonly ReceivedEventData[]): Promise<void> {
     const due = this.#countBatch();
-    const mayCheckpoint = await this.#ports.invoke(events, due);
-    if (due && mayCheckpoint) await this.#checkpoint(events.at(-1));
+    if (!(await this.#ports.invoke(events, due))) return this.close();
+    if (due) await this.#checkpoint(events.at(-1));
   }
 
   async #runSingly(events: readonly ReceivedEventData[]): Promise<void> {
@@ -76,7 +76,7 @@ export class PartitionRunner {
     let last: ReceivedEventData | undefined;
     for (const event of events) {
       if (this.#closed) break;
-      if (!(await this.#ports.invoke([event], due))) return;
+      if (!(await this.#ports.invoke([event], due))) return this.close();
       last = event;
     }
     if (due) await this.#checkpoint(last);
