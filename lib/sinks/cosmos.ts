@@ -49,7 +49,7 @@ export function cosmos<T extends object>(options: CosmosOptions<T>): Sink<T> {
     target: { kind: "cosmos", connection, database: databaseName, container: containerName, partitionKey },
     open: async (context) => {
       const client = await context.connections.cosmos(connection);
-      const lane = await openTarget(client, { connection, databaseName, containerName, partitionKey });
+      const lane = await openTarget(client, { connection, databaseName, containerName, partitionKey }, context.world);
       return new CosmosSinkTask(rules, {
         world: context.world,
         target: `${databaseName}/${containerName}`,

@@ -1,5 +1,6 @@
 import type { FrameStamp } from "../engine/frame.ts";
 import { ALL_DELIVERED, type Sink, type SinkTask } from "../engine/sink.ts";
+import { unavailable } from "../sinks/backoff.ts";
 
 export interface MemorySink<T> extends Sink<T> {
   /** What was delivered so far, frame by frame in the order of first delivery; a frame delivered twice is there once. */
@@ -43,7 +44,8 @@ class MemorySinkTask<T> implements SinkTask<T> {
     return prepared;
   }
 
-  async deliver(messages: readonly unknown[], stamp: FrameStamp) {
+  async deliver(messages: readonly unknown[], stamp: FrameStamp, signal: AbortSignal) {
+    if (signal.aborted) throw unavailable("The memory sink", signal.reason);
     const { pipeline, partition, generation, sequence } = stamp;
     this.#frames.set(`${pipeline}/${partition}/${generation}/${sequence}`, {
       partition,

@@ -1,5 +1,7 @@
 import type { Container, CosmosClient } from "@azure/cosmos";
+import type { World } from "../../engine/ports.ts";
 import { messageOf, TidemarkError } from "../../errors.ts";
+import { backOff } from "../backoff.ts";
 import { BulkLane } from "./bulk-lane.ts";
 import { answerOfError } from "./outcome.ts";
 
@@ -13,29 +15,44 @@ export interface CosmosTargetOptions {
 /** Requests in flight to one container, all tasks of the process together; up to 100 documents in each. */
 const REQUESTS_IN_FLIGHT = 16;
 
+const OPEN_ATTEMPTS = 5;
+const NEVER = new AbortController().signal;
+
 const targets = new WeakMap<CosmosClient, Map<string, Promise<BulkLane>>>();
 
 /**
  * The lane to a container, checked once in a process: throws CONFIGURATION when the account takes writes in several
  * regions or the container has another partition key, NOT_FOUND when it is missing, UNAVAILABLE when no answer came.
  */
-export async function openTarget(client: CosmosClient, options: CosmosTargetOptions): Promise<BulkLane> {
+export async function openTarget(client: CosmosClient, options: CosmosTargetOptions, world: World): Promise<BulkLane> {
   const byName = targets.get(client) ?? new Map<string, Promise<BulkLane>>();
   targets.set(client, byName);
   const name = JSON.stringify([options.databaseName, options.containerName, options.partitionKey]);
   const known = byName.get(name);
   if (known !== undefined) return known;
-  const opening = check(client, options);
+  const opening = check(client, options, world);
   byName.set(name, opening);
   opening.catch(() => byName.delete(name));
   return opening;
 }
 
-async function check(client: CosmosClient, options: CosmosTargetOptions): Promise<BulkLane> {
+async function check(client: CosmosClient, options: CosmosTargetOptions, world: World): Promise<BulkLane> {
   const container = client.database(options.databaseName).container(options.containerName);
-  await refuseSeveralWriteRegions(client, options);
-  await checkPartitionKey(container, options);
+  await patiently(world, () => refuseSeveralWriteRegions(client, options));
+  await patiently(world, () => checkPartitionKey(container, options));
   return new BulkLane(container, REQUESTS_IN_FLIGHT);
+}
+
+/** Tries a few times: the account may be busy just when a task opens. */
+async function patiently(world: World, ask: () => Promise<void>): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof TidemarkError) || !error.retryable || attempt + 1 >= OPEN_ATTEMPTS) throw error;
+      await backOff(world, attempt, answerOfError(error.cause).retryAfter, NEVER);
+    }
+  }
 }
 
 async function refuseSeveralWriteRegions(client: CosmosClient, { connection }: CosmosTargetOptions): Promise<void> {
