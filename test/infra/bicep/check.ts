@@ -18,7 +18,7 @@ const METHODS = new Set(["listKeys"]);
 const RESOURCE_KEYS = new Set(
   "name,location,tags,identity,sku,kind,properties,parent,scope,dependsOn,zones,etag,plan,managedBy".split(","),
 );
-const MODULE_KEYS = new Set(["name", "params"]);
+const MODULE_KEYS = new Set(["name", "params", "dependsOn"]);
 
 /** Finds what can be known wrong without evaluating: names, arity of symbols, cycles, things never used. */
 export function checkFile(file: BicepFile): void {

@@ -99,6 +99,8 @@ export const FUNCTIONS: ReadonlyMap<string, Implementation> = new Map<string, Im
         .sort(byKey)
         .map(([key, inner]) => ({ key, value: inner })),
   ],
+  ["indexOf", (items, wanted) => list(items).findIndex((item) => same(item, wanted ?? null))],
+  ["any", (value) => value ?? null],
   ["join", (items, separator) => list(items).map(write).join(text(separator))],
   ["last", (items) => (typeof items === "string" ? items.slice(-1) : (list(items).at(-1) ?? null))],
   ["length", length],
