@@ -26,7 +26,7 @@ export function toItems(account: Account, container: Container, request: CosmosR
   account.begin();
   if (headers["x-ms-cosmos-is-batch-request"] !== undefined) return answerBatch(account, container, request);
   const document = parseDocument(request.body);
-  const key = keyOf(container, request, false);
+  const key = keyOf(container, request, false)?.key;
   const outcome = isTrue(headers["x-ms-documentdb-is-upsert"])
     ? upsertItem(container, document, key, preconditions(request), request.body)
     : createItem(container, document, key, request.body);
@@ -42,7 +42,7 @@ export function toItem(account: Account, container: Container, id: string, reque
   switch (request.method) {
     case "PUT": {
       const document = parseDocument(request.body);
-      const key = keyOf(container, request, false);
+      const key = keyOf(container, request, false)?.key;
       return reply(container, replaceItem(container, id, document, key, when, request.body));
     }
     case "PATCH": {
@@ -77,20 +77,28 @@ function reply(container: Container, outcome: Outcome): CosmosReply {
   return { ...outcome, lsn: container.lsn, operations: 1 };
 }
 
-/** The partition key of the request's header as its canonical text. Throws 400 for a wrong number of components. */
-export function keyOf(container: Container, { headers }: CosmosRequest, prefix: boolean): string | undefined {
+/** The partition key of a request's header. */
+export interface RequestKey {
+  /** Its canonical text. */
+  readonly key: string;
+  readonly components: number;
+}
+
+/** Reads the partition key header. Throws 400 for a wrong number of components; `prefix` allows too few. */
+export function keyOf(container: Container, { headers }: CosmosRequest, prefix: boolean): RequestKey | undefined {
   const header = headers["x-ms-documentdb-partitionkey"];
   if (typeof header !== "string") return undefined;
-  const { key, components } = parseKey(header);
+  const parsed = parseKey(header);
   const wanted = container.keyPaths.length;
+  const { components } = parsed;
   if (components !== wanted && !(prefix && components < wanted)) throw badRequest(wrongComponents, 1001);
-  return key;
+  return parsed;
 }
 
 function requiredKey(container: Container, request: CosmosRequest): string {
-  const key = keyOf(container, request, false);
-  if (key === undefined) throw badRequest("The partition key header must be supplied for this operation.", 1001);
-  return key;
+  const found = keyOf(container, request, false);
+  if (found === undefined) throw badRequest("The partition key header must be supplied for this operation.", 1001);
+  return found.key;
 }
 
 function preconditions({ headers }: CosmosRequest) {

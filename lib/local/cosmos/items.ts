@@ -90,7 +90,8 @@ export function patchItem(
   const row = existing(container, key, id);
   checkPreconditions(row, when);
   const document = JSON.parse(row.body) as JsonObject;
-  if (patch.condition !== undefined && !conditionHolds(patch.condition, document)) throw preconditionFailed();
+  if (patch.condition !== undefined && !conditionHolds(patch.condition, document, container.now()))
+    throw preconditionFailed();
   applyPatch(document, patch.operations);
   if (document.id !== id || keyOfDocument(document, container.keyPaths) !== key) {
     throw badRequest("A patch can't change the id or the partition key of an item.");

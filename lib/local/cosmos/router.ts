@@ -46,7 +46,7 @@ export class Router {
       const key = keyOf(container, request, false);
       if (key === undefined) throw badRequest("Deleting by partition key needs the partition key header.", 1001);
       this.#account.begin();
-      container.documents.deleteKey(key);
+      container.documents.deleteKey(key.key);
       return ok({});
     }
     throw unsupported(unsupportedKinds[kind] ?? `The resource "${kind}" of a container`);
@@ -100,8 +100,9 @@ export class Router {
     const here = [{ name: "Local", databaseAccountEndpoint: this.#endpoint() }];
     return {
       _self: "",
-      id: "localhost",
-      _rid: "localhost",
+      // With the id "localhost" the SDK would forget the locations and ask for the account before every request.
+      id: "tidemark-local",
+      _rid: "tidemark-local",
       media: "//media/",
       addresses: "//addresses/",
       _dbs: "//dbs/",

@@ -1,7 +1,10 @@
 import type { JsonObject } from "../json.ts";
-import { unsupported } from "../refusal.ts";
+import { prepareQuery } from "./cache.ts";
+import { runRows } from "./run.ts";
 
 /** Whether a document meets a patch condition such as "from c where c.version < 3". Throws 400 for a malformed one. */
-export function conditionHolds(condition: string, _document: JsonObject): boolean {
-  throw unsupported(`The patch condition "${condition}"`);
+export function conditionHolds(condition: string, document: JsonObject, now: number): boolean {
+  const { compiled } = prepareQuery(`SELECT * ${condition}`);
+  const frame = { slots: [document], parameters: new Map(), aggregates: [], now };
+  return runRows(compiled, frame, [undefined], () => true, 1).length > 0;
 }
