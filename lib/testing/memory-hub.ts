@@ -1,0 +1,71 @@
+import type { HubEvent, PartitionBounds, PartitionReader } from "../engine/ports.ts";
+
+/** What is published to a partition in memory. */
+export interface MemoryEvent {
+  readonly body: Uint8Array;
+  readonly enqueuedTime: number;
+  readonly partitionKey?: string | undefined;
+  readonly properties?: Readonly<Record<string, unknown>>;
+}
+
+/** A hub in memory: partitions that number their events, forget old ones when told, and can be read like real ones. */
+export class MemoryHub {
+  readonly #partitions: HubEvent[][];
+  readonly #firsts: number[];
+  created: number;
+
+  constructor(partitions: number, created: number) {
+    this.#partitions = Array.from({ length: partitions }, () => []);
+    this.#firsts = Array.from({ length: partitions }, () => 0);
+    this.created = created;
+  }
+
+  /** Appends to a partition and returns the event with its sequence number. */
+  publish(partition: number, { body, enqueuedTime, partitionKey, properties = {} }: MemoryEvent): HubEvent {
+    const log = this.#log(partition);
+    const event = { sequenceNumber: log.length, enqueuedTime, partitionKey, properties, body };
+    log.push(event);
+    return event;
+  }
+
+  /** Retention: events below a sequence number can no longer be read. */
+  expire(partition: number, first: number): void {
+    this.#firsts[partition] = Math.max(this.#firsts[partition] ?? 0, first);
+  }
+
+  /** Events of a partition from a sequence number on. */
+  from(partition: number, sequenceNumber: number): readonly HubEvent[] {
+    return this.#log(partition).slice(Math.max(sequenceNumber, this.#firsts[partition] ?? 0));
+  }
+
+  reader(partition: number): PartitionReader {
+    const bounds = async (): Promise<PartitionBounds> => ({
+      first: this.#firsts[partition] ?? 0,
+      next: this.#log(partition).length,
+      hubCreated: this.created,
+      partitionCount: this.#partitions.length,
+    });
+    return {
+      bounds,
+      sequenceAt: async (time) => {
+        const log = this.#log(partition);
+        return log.find((event) => event.enqueuedTime >= time)?.sequenceNumber ?? log.length;
+      },
+      read: async function* (this: MemoryHub, from: number, to: number, limit: number) {
+        for (let at = from; at < to; at += limit) {
+          const chunk = this.from(partition, at).filter(
+            ({ sequenceNumber }) => sequenceNumber < Math.min(at + limit, to),
+          );
+          if (chunk.length > 0) yield chunk;
+        }
+      }.bind(this),
+      close: async () => undefined,
+    };
+  }
+
+  #log(partition: number): HubEvent[] {
+    const log = this.#partitions[partition];
+    if (log === undefined) throw new RangeError(`the hub has no partition ${partition}`);
+    return log;
+  }
+}

@@ -1,0 +1,183 @@
+import { createCheckpointStore } from "../checkpoint/index.ts";
+import type { LedgerCounts } from "../engine/frame.ts";
+import { MARKER_PROPERTY } from "../engine/headers.ts";
+import type { SideRecord } from "../engine/side-record.ts";
+import type { Connections, Sink } from "../engine/sink.ts";
+import { TableCache } from "../engine/tables.ts";
+import { Task, type TaskPorts } from "../engine/task.ts";
+import { TidemarkError } from "../errors.ts";
+import type { Pipeline } from "../stream/pipeline.ts";
+import type { EventTime, Plan, StageNode } from "../stream/plan.ts";
+import type { Table } from "../stream/table.ts";
+import { captureSink } from "./capture-sink.ts";
+import { memoryBlobs } from "./memory-blobs.ts";
+import { MemoryHub } from "./memory-hub.ts";
+import { VirtualWorld } from "./virtual-world.ts";
+
+export interface TestDriverOptions {
+  /** Rows of the tables that the pipeline joins, by table name. */
+  readonly tables?: Readonly<Record<string, readonly unknown[]>>;
+  /** Where virtual time begins; default 2030-01-01, later than most events. */
+  readonly now?: EventTime;
+  readonly onLoss?: TaskPorts["onLoss"];
+}
+
+/** What an event brings along beside its body. */
+export interface SendOptions {
+  readonly partitionKey?: string;
+  readonly properties?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Runs one partition of a pipeline in memory with the real engine and the real checkpoint log, in virtual time.
+ * @example
+ * const driver = testDriver(delays, { tables: { airports: [] } });
+ * await driver.send(flight);
+ * await driver.advanceTo("2001-01-02T00:00:00Z");
+ * assert.deepEqual(driver.results(), [expected]);
+ */
+export function testDriver(pipeline: Pipeline, options: TestDriverOptions = {}): TestDriver {
+  return new TestDriver(pipeline, options);
+}
+
+const FAR = "2030-01-01T00:00:00Z";
+
+export class TestDriver {
+  readonly world: VirtualWorld;
+  readonly hub: MemoryHub;
+  readonly #captured = new Map<string, unknown[]>();
+  readonly #side: { readonly sink: Sink<SideRecord>; readonly values: SideRecord[] };
+  readonly #pipeline: Pipeline;
+  readonly #ports: TaskPorts;
+  readonly #checkpoints: TaskPorts["checkpoints"];
+  #task: Task;
+  #handled = 0;
+
+  constructor(pipeline: Pipeline, options: TestDriverOptions) {
+    this.world = new VirtualWorld(new Date(options.now ?? FAR).getTime());
+    this.hub = new MemoryHub(1, this.world.now());
+    this.#pipeline = this.#rewire(pipeline, options.tables ?? {});
+    this.#side = captureSink<SideRecord>("$side", { kind: "memory", name: "side" });
+    this.#checkpoints = createCheckpointStore({ blobs: memoryBlobs(), world: this.world });
+    this.#ports = {
+      partition: "0",
+      world: this.world,
+      checkpoints: this.#checkpoints,
+      reader: this.hub.reader(0),
+      connections: NO_CONNECTIONS,
+      sideOutput: this.#side.sink,
+      tables: new TableCache(this.world, NO_CONNECTIONS),
+      from: "earliest",
+      onLoss: options.onLoss ?? "stop",
+    };
+    this.#task = new Task(this.#pipeline, this.#ports);
+  }
+
+  /** Publishes one event and processes it; an object is sent as JSON, bytes and texts as they are. */
+  async send(event: unknown, options: SendOptions = {}): Promise<void> {
+    this.publish(event, options);
+    await this.run();
+  }
+
+  /** Publishes without processing: what a trigger left out. */
+  publish(event: unknown, { partitionKey, properties = {} }: SendOptions = {}): void {
+    const body = encode(event);
+    this.hub.publish(0, { body, enqueuedTime: this.world.now(), partitionKey, properties });
+  }
+
+  /** Gives the task all that it has not been given yet, as one batch. */
+  async run(): Promise<void> {
+    const events = this.hub.from(0, this.#handled);
+    this.#handled = (events.at(-1)?.sequenceNumber ?? this.#handled - 1) + 1;
+    await this.#task.handle(events, new AbortController().signal);
+  }
+
+  /** Leaves out the next events, as a trigger host does that checkpoints a failed batch. */
+  skip(events: number): void {
+    this.#handled += events;
+  }
+
+  /** Goes back to an earlier sequence number, as a trigger host does that lost its checkpoint. */
+  rewind(sequenceNumber: number): void {
+    this.#handled = sequenceNumber;
+  }
+
+  /** The task that runs now; after a restart, another one. */
+  get task(): Task {
+    return this.#task;
+  }
+
+  /** Says that no earlier event time follows: windows up to there close. "end" closes all of them. */
+  async advanceTo(time: EventTime | "end"): Promise<void> {
+    const watermark = time === "end" ? "end" : String(new Date(time).getTime());
+    await this.send("", { properties: { [MARKER_PROPERTY]: watermark } });
+  }
+
+  /** What a sink has received so far, in order; without a name, the pipeline's first. */
+  results<T = unknown>(sink?: string): readonly T[] {
+    const name = sink ?? this.#pipeline.plan.sinks[0]?.name ?? "";
+    const values = this.#captured.get(name);
+    if (values === undefined) {
+      throw new TidemarkError("NOT_FOUND", `The pipeline has no sink "${name}".`, {
+        fix: `It has: ${[...this.#captured.keys()].join(", ")}.`,
+      });
+    }
+    return values as readonly T[];
+  }
+
+  deadLetters(): readonly SideRecord[] {
+    return this.#side.values.filter((record) => record.kind === "dead-letter");
+  }
+
+  late(): readonly SideRecord[] {
+    return this.#side.values.filter((record) => record.kind === "late");
+  }
+
+  /** The newest committed ledger; undefined before the first commit. */
+  async ledger(): Promise<LedgerCounts | undefined> {
+    return (await this.#checkpoints.peek(this.#task.id))?.ledger;
+  }
+
+  /** Loses the task's memory as a crash would; the next call recovers from the checkpoint log. */
+  restart(): void {
+    this.#task = new Task(this.#pipeline, this.#ports);
+  }
+
+  #rewire(pipeline: Pipeline, rows: Readonly<Record<string, readonly unknown[]>>): Pipeline {
+    const sinks = (pipeline.plan.sinks as readonly Sink<unknown>[]).map(({ name, target }) => {
+      const { sink, values } = captureSink<unknown>(name, target);
+      this.#captured.set(name, values);
+      return sink;
+    });
+    const stages = pipeline.plan.stages.map((stage) => withTables(stage, rows));
+    return { name: pipeline.name, plan: { ...pipeline.plan, stages, sinks } as Plan };
+  }
+}
+
+/** A stage whose tables hold the given rows; it opens as before, under the original tables' names. */
+function withTables(stage: StageNode, rows: Readonly<Record<string, readonly unknown[]>>): StageNode {
+  if (stage.tables === undefined) return stage;
+  const replaced = new Map(stage.tables.map((table) => [table, memoryTable(table, rows[table.name] ?? [])]));
+  return {
+    ...stage,
+    tables: [...replaced.values()],
+    open: (opening) =>
+      stage.open({ ...opening, tables: { of: (table) => opening.tables.of(replaced.get(table) ?? table) } }),
+  };
+}
+
+function memoryTable(table: Table<unknown>, rows: readonly unknown[]): Table<unknown> {
+  const reader = { load: async () => ({ version: "1", rows }) };
+  return { ...table, from: { kind: "memory", target: { kind: "memory", name: table.name }, open: () => reader } };
+}
+
+function encode(event: unknown): Uint8Array {
+  if (event instanceof Uint8Array) return event;
+  return Buffer.from(typeof event === "string" ? event : JSON.stringify(event));
+}
+
+const NO_CONNECTIONS: Connections = new Proxy({} as Connections, {
+  get: (_, name) => () => {
+    throw new Error(`a test driver reaches no service, but something asked for ${String(name)}`);
+  },
+});

@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import type { Task } from "../../lib/engine/task.ts";
+import { testDriver } from "../../lib/testing/index.ts";
+import { anySink, type Reading, reading, readings } from "../support/pipelines.ts";
+
+const plain = () => readings().to(anySink<Reading>());
+const values = (driver: ReturnType<typeof testDriver>) => driver.results<Reading>().map((r) => r.value);
+
+test("what the trigger left out is read from the hub before newer events", async () => {
+  const driver = testDriver(plain());
+  await driver.send(reading(1, 1));
+  driver.publish(reading(2, 2));
+  driver.publish(reading(3, 3));
+  driver.skip(2);
+  await driver.send(reading(4, 4));
+  assert.deepEqual(values(driver), [1, 2, 3, 4]);
+});
+
+test("what the trigger gives twice is processed once", async () => {
+  const driver = testDriver(plain());
+  await driver.send(reading(1, 1));
+  await driver.send(reading(2, 2));
+  driver.rewind(0);
+  await driver.send(reading(3, 3));
+  assert.deepEqual(values(driver), [1, 2, 3]);
+});
+
+test("a gap that retention has eaten stops the task by default, with the exact range", async () => {
+  const driver = testDriver(plain());
+  await driver.send(reading(1, 1));
+  driver.publish(reading(2, 2));
+  driver.publish(reading(3, 3));
+  driver.skip(2);
+  driver.hub.expire(0, 3);
+  await assert.rejects(driver.send(reading(4, 4)), { code: "EVENTS_LOST", message: /sequence numbers 1 to 2/ });
+  assert.deepEqual(values(driver), [1]);
+});
+
+test("told to continue, it records the range as a dead letter and in the ledger", async () => {
+  const driver = testDriver(plain(), { onLoss: "continue" });
+  await driver.send(reading(1, 1));
+  driver.publish(reading(2, 2));
+  driver.publish(reading(3, 3));
+  driver.skip(2);
+  driver.hub.expire(0, 2);
+  await driver.send(reading(4, 4));
+  assert.deepEqual(values(driver), [1, 3, 4]);
+  const [record] = driver.deadLetters();
+  assert.deepEqual(record?.properties, { from: 1, to: 1 });
+  assert.equal((await driver.ledger())?.source.lost, 1);
+});
+
+test("a hub created anew under the same name is not mistaken for the old one", async () => {
+  const driver = testDriver(plain());
+  await driver.send(reading(1, 1));
+  driver.restart();
+  driver.hub.created += 60_000;
+  await assert.rejects(driver.send(reading(2, 2)), { code: "HUB_RECREATED" });
+});
+
+test("whatever the trigger skips, repeats and loses in crashes, every event is processed once and in order", async () => {
+  const step = fc.record({
+    publish: fc.integer({ min: 0, max: 4 }),
+    action: fc.constantFrom("run", "skip", "crash", "rewind"),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
+      const driver = testDriver(plain());
+      let published = 0;
+      for (const { publish, action } of steps) {
+        for (let i = 0; i < publish; i++) driver.publish(reading(published, published++));
+        if (action === "skip") driver.skip(publish);
+        else if (action === "rewind") driver.rewind(Math.max(0, published - 3));
+        else if (action === "crash") driver.restart();
+        else await driver.run();
+      }
+      await driver.send(reading(published, published++));
+      assert.deepEqual(
+        values(driver),
+        Array.from({ length: published }, (_, i) => i),
+      );
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("an owner that was fenced stops and writes nothing more", async () => {
+  const driver = testDriver(plain());
+  await driver.send(reading(1, 1));
+  const zombie: Task = driver.task;
+  driver.restart();
+  await driver.send(reading(2, 2));
+  driver.publish(reading(3, 3));
+  const newer = driver.hub.from(0, 2);
+  await assert.rejects(zombie.handle(newer, new AbortController().signal), { code: "FENCED" });
+  assert.deepEqual(values(driver), [1, 2]);
+  await driver.run();
+  assert.deepEqual(values(driver), [1, 2, 3]);
+});
