@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Duplex } from "node:stream";
+import { type Duplex, finished } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { TidemarkError } from "../../errors.ts";
 import type { LogLevel, Reporter } from "./events.ts";
@@ -138,10 +138,8 @@ export class WorkerProcess {
 
   // What the process said last may still be on its way when its end is known.
   #exits(reason: string): void {
-    const socket = this.#child.stdio[3] as Duplex;
     const ended = () => this.#ended(reason);
-    if (socket.closed) return ended();
-    socket.once("close", ended);
+    finished(this.#child.stdio[3] as Duplex, { writable: false }, ended);
     setTimeout(ended, LAST_WORDS_MS).unref();
   }
 
