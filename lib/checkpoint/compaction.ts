@@ -1,0 +1,108 @@
+import { decodeChanges, outboxOf, partsOf, unpack } from "./codec.ts";
+import type { LogContext } from "./context.ts";
+import { Delta } from "./delta.ts";
+import { hexOf } from "./names.ts";
+import { bodyOf, readFrames } from "./read-frames.ts";
+import type { SnapshotRef, Status } from "./records.ts";
+import { assertFollows, unconfirmed } from "./replay.ts";
+import { type PendingBody, readSnapshot, SnapshotWriter } from "./snapshot.ts";
+
+export interface ClosedSegment {
+  readonly segment: string;
+  readonly ordinal: number;
+}
+
+/**
+ * Folds the newest snapshot and the closed segments after it into a new snapshot, out of durable bytes alone: the task's
+ * live state is never touched. Works in short slices and gives way in between. Memory holds what the segments changed,
+ * not the state. Undefined when it was stopped or when another owner removed the blobs.
+ */
+export async function compact(
+  context: LogContext,
+  generation: number,
+  base: SnapshotRef | undefined,
+  segments: readonly [ClosedSegment, ...ClosedSegment[]],
+  stopped: () => boolean,
+): Promise<SnapshotRef | undefined> {
+  const { blobs, limits, world } = context;
+  const pause = async (): Promise<void> => {
+    await world.sleep(limits.slicePause);
+    if (stopped()) throw STOPPED;
+  };
+  try {
+    const folded = await foldSegments(context, base?.sequence ?? 0, segments, pause);
+    const through = (segments.at(-1) ?? segments[0]).ordinal;
+    const writer = new SnapshotWriter(context, generation, through);
+    const send = async (): Promise<void> => {
+      if (!(await writer.send())) throw STOPPED;
+      await pause();
+    };
+    let pending: PendingBody[] = [];
+    if (base) {
+      await readSnapshot(blobs, base, generation, {
+        pending: (one) => void pending.push(one),
+        state: async (body) => {
+          for (const { deflated } of partsOf(body)) {
+            for (const change of decodeChanges(deflated)) {
+              writer.add(change.store, change.bucket, folded.delta.untouched(change));
+            }
+          }
+          await send();
+        },
+      });
+    }
+    for (const { store, bucket, entries } of folded.delta.added(limits.sliceItems)) {
+      if (writer.add(store, bucket, entries)) await send();
+    }
+    pending = unconfirmed([...pending, ...folded.pending], folded.status.confirmed);
+    for (const one of pending) writer.addPending(one);
+    return await writer.end(folded.status, folded.sequence);
+  } catch (error) {
+    if (error === STOPPED) return undefined;
+    throw error;
+  }
+}
+
+const STOPPED = Symbol("stopped");
+
+interface FoldedSegments {
+  readonly delta: Delta;
+  readonly pending: PendingBody[];
+  readonly status: Status;
+  readonly sequence: number;
+}
+
+async function foldSegments(
+  { blobs }: LogContext,
+  after: number,
+  segments: readonly ClosedSegment[],
+  pause: () => Promise<void>,
+): Promise<FoldedSegments> {
+  const delta = new Delta();
+  let pending: PendingBody[] = [];
+  let status: Status | undefined;
+  let sequence = after;
+  for (const { segment } of segments) {
+    for await (const frame of readFrames(blobs, segment, 0)) {
+      if (frame.kind === "header") continue;
+      assertFollows(sequence, frame);
+      sequence = frame.sequence;
+      status = unpack<Status>(frame.status);
+      if (frame.kind !== "data") continue;
+      const body = await bodyOf(blobs, frame);
+      for (const { kind, deflated } of partsOf(body)) {
+        if (kind !== "state") break;
+        delta.apply(decodeChanges(deflated));
+        await pause();
+      }
+      const outbox = outboxOf(body);
+      // Copied: a view would keep the whole window alive.
+      if (outbox.length > 0) {
+        pending.push({ sequence, nonce: hexOf(frame.nonce), body: Buffer.from(outbox) });
+      }
+      pending = unconfirmed(pending, status.confirmed);
+    }
+  }
+  if (status === undefined) throw new Error("A closed segment has no frames.");
+  return { delta, pending, status, sequence };
+}

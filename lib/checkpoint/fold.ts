@@ -1,0 +1,31 @@
+import type { StateContents, StoreChange } from "../engine/frame.ts";
+import { decodeChanges, partsOf } from "./codec.ts";
+import { getOrMake } from "./maps.ts";
+
+/** Applies changes to a state, in order; buckets and stores that became empty go. */
+export function applyChanges(state: StateContents, changes: readonly StoreChange[]): void {
+  for (const { store, bucket, entries } of changes) applyEntries(state, store, bucket, entries);
+  for (const { store, bucket, dropped } of changes) if (dropped) dropBucket(state, store, bucket);
+}
+
+/** Applies the changes in a frame's body to a state. */
+export function applyBody(state: StateContents, body: Uint8Array): void {
+  for (const { kind, deflated } of partsOf(body)) if (kind === "state") applyChanges(state, decodeChanges(deflated));
+}
+
+function applyEntries(state: StateContents, store: string, bucket: number, entries: readonly unknown[]): void {
+  if (entries.length === 0) return;
+  const buckets = getOrMake(state, store, () => new Map<number, Map<string, unknown>>());
+  const keys = getOrMake(buckets, bucket, () => new Map<string, unknown>());
+  for (let i = 0; i < entries.length; i += 2) {
+    const value = entries[i + 1];
+    if (value === undefined) keys.delete(entries[i] as string);
+    else keys.set(entries[i] as string, value);
+  }
+  if (keys.size === 0) dropBucket(state, store, bucket);
+}
+
+function dropBucket(state: StateContents, store: string, bucket: number): void {
+  const buckets = state.get(store);
+  if (buckets?.delete(bucket) && buckets.size === 0) state.delete(store);
+}
