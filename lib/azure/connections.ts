@@ -1,6 +1,6 @@
-import type { TokenCredential } from "@azure/core-auth";
 import type { CosmosClient, CosmosClientOptions } from "@azure/cosmos";
 import type { EventHubConsumerClient, EventHubProducerClient, RetryOptions } from "@azure/event-hubs";
+import type { TokenCredential } from "@azure/identity";
 import type { BlobServiceClient, StoragePipelineOptions } from "@azure/storage-blob";
 import type { PartitionBounds } from "../engine/ports.ts";
 import type { Connections } from "../engine/sink.ts";

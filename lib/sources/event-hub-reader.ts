@@ -1,0 +1,117 @@
+import type { EventHubConsumerClient, EventPosition } from "@azure/event-hubs";
+import type { HubEvent, PartitionReader } from "../engine/ports.ts";
+import { TidemarkError } from "../errors.ts";
+import { type DetailedBounds, readBounds } from "./hub-bounds.ts";
+import { hubError } from "./hub-error.ts";
+import { toHubEvent } from "./hub-event.ts";
+import { HubSubscription } from "./hub-subscription.ts";
+
+export interface EventHubReaderOptions {
+  /** A client of the repair consumer group; shared by the readers of all partitions, and never closed here. */
+  readonly client: () => Promise<EventHubConsumerClient>;
+  readonly partition: string;
+  /** Seconds without an event after which the end of a partition counts as holes; see `read`. Default 10. */
+  readonly quietSeconds?: number;
+}
+
+/** Chunks that may wait in memory while one is processed. */
+const CHUNKS_AHEAD = 2;
+
+/**
+ * Reads one partition beside the trigger, in a consumer group of its own and without an owner level, so that it
+ * disturbs nobody. A receiver is open only while something is being read.
+ */
+export class EventHubReader implements PartitionReader {
+  readonly #client: () => Promise<EventHubConsumerClient>;
+  readonly #partition: string;
+  readonly #quietSeconds: number;
+  readonly #open = new Set<HubSubscription>();
+
+  constructor({ client, partition, quietSeconds = 10 }: EventHubReaderOptions) {
+    this.#client = client;
+    this.#partition = partition;
+    this.#quietSeconds = quietSeconds;
+  }
+
+  async bounds(): Promise<DetailedBounds> {
+    return readBounds(await this.#client(), this.#partition);
+  }
+
+  async sequenceAt(time: number): Promise<number> {
+    const bounds = await this.bounds();
+    if (bounds.first === bounds.next || bounds.lastEnqueued < time) return bounds.next;
+    // The hub's filter for enqueued times is exclusive and there is none for "at or after".
+    const subscription = await this.#subscribe({ enqueuedOn: time - 1 }, 1);
+    try {
+      for (let quiet = 0; quiet < this.#quietSeconds; quiet++) {
+        const event = (await subscription.next()).find((one) => one.enqueuedTimeUtc.getTime() >= time);
+        if (event) return event.sequenceNumber;
+      }
+      return (await this.bounds()).next;
+    } finally {
+      await this.#close(subscription);
+    }
+  }
+
+  /**
+   * Reads up to `to`, or to what the hub held when the reading began. It is over when an event at or after the end was
+   * seen. Where the partition ends with holes, no event ever says so: then it is over after some quiet seconds; but
+   * quiet before an event that the hub does hold is UNAVAILABLE, never an end.
+   */
+  async *read(from: number, to: number, limit: number): AsyncGenerator<readonly HubEvent[]> {
+    let bounds = await this.bounds();
+    const end = Math.min(to, bounds.next);
+    let at = Math.max(from, bounds.first);
+    if (at >= end) return;
+    const subscription = await this.#subscribe({ sequenceNumber: at, isInclusive: true }, limit, end - at);
+    try {
+      for (let quiet = 0; at < end; ) {
+        const received = await subscription.next();
+        const events = received.filter(({ sequenceNumber }) => sequenceNumber >= at && sequenceNumber < end);
+        if (events.length > 0) yield events.map(toHubEvent);
+        const last = received.at(-1);
+        if (last) {
+          at = Math.max(at, last.sequenceNumber + 1);
+          quiet = 0;
+          continue;
+        }
+        bounds = await this.bounds();
+        at = Math.max(at, bounds.first);
+        if (++quiet >= this.#quietSeconds && at < end) return this.#judgeQuiet(end, bounds);
+      }
+    } finally {
+      await this.#close(subscription);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#open].map((subscription) => this.#close(subscription)));
+  }
+
+  #judgeQuiet(end: number, bounds: DetailedBounds): void {
+    if (end === bounds.next) return;
+    throw new TidemarkError("UNAVAILABLE", "The hub holds events and does not deliver them.", {
+      partition: this.#partition,
+      retryable: true,
+    });
+  }
+
+  async #subscribe(from: EventPosition, limit: number, wanted = limit): Promise<HubSubscription> {
+    const client = await this.#client();
+    const prefetch = Math.min(wanted, limit * CHUNKS_AHEAD);
+    const options = { partition: this.#partition, from, limit: Math.min(limit, wanted), prefetch };
+    try {
+      const subscription = new HubSubscription(client, options);
+      this.#open.add(subscription);
+      return subscription;
+    } catch (thrown) {
+      // The client allows one receiver a partition: an older task of this process may still be reading.
+      throw hubError(thrown, client.eventHubName, this.#partition);
+    }
+  }
+
+  async #close(subscription: HubSubscription): Promise<void> {
+    this.#open.delete(subscription);
+    await subscription.close();
+  }
+}
