@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import {
   type FunctionsHost,
@@ -47,42 +48,27 @@ export interface ObservedHost {
 export async function startObserved(options: Omit<FunctionsHostOptions, "onLog" | "onEvent">): Promise<ObservedHost> {
   const logs: LogEntry[] = [];
   const events: HostEvent[] = [];
-  const waiting = new Set<() => void>();
-  const heard = () => {
-    for (const check of waiting) check();
-  };
   const host = await startFunctionsHost({
     httpPort: 0,
     ...options,
-    onLog: (entry) => {
-      logs.push(entry);
-      heard();
-    },
-    onEvent: (event) => {
-      events.push(event);
-      heard();
-    },
+    onLog: (entry) => logs.push(entry),
+    onEvent: (event) => events.push(event),
   });
-  const until = (condition: () => boolean): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const give = () => {
-        waiting.delete(check);
+  const until = async (condition: () => boolean): Promise<void> => {
+    const patience = performance.now() + PATIENCE_MS;
+    while (!condition()) {
+      if (performance.now() > patience) {
         const text = logs.map(({ level, category, message }) => `${level} ${category} ${message}`).join("\n");
-        reject(new Error(`It did not happen within ten seconds. The log:\n${text}`));
-      };
-      const timer = setTimeout(give, 10_000);
-      const check = () => {
-        if (!condition()) return;
-        clearTimeout(timer);
-        waiting.delete(check);
-        resolve();
-      };
-      waiting.add(check);
-      check();
-    });
+        throw new Error(`It did not happen within ten seconds. The log:\n${text}`);
+      }
+      await sleep(5);
+    }
+  };
   const said = () => logs.filter(({ category }) => category.endsWith(".User")).map(({ message }) => parsed(message));
   return { host, logs, events, said, until };
 }
+
+const PATIENCE_MS = 10_000;
 
 function parsed(message: string): unknown {
   try {
