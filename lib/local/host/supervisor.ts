@@ -122,6 +122,7 @@ export class WorkerSupervisor {
         await this.#launch();
         return;
       } catch (error) {
+        if (this.#stopping) return;
         this.#reporter.log({ level: "error", category: "Host.Worker", message: messageOf(error) });
         // An app that can't be loaded will not load the next time either.
         if (error instanceof TidemarkError) return this.#giveUp(error.message);

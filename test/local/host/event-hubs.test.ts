@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { type EventData, EventHubProducerClient } from "@azure/event-hubs";
+import { BlobCheckpointStore } from "@azure/eventhubs-checkpointstore-blob";
 import { BlobServiceClient } from "@azure/storage-blob";
 import { type HubServer, startHubServer } from "../../../lib/local/hub/index.ts";
 import { type Storage, startStorage } from "../../../lib/local/storage/index.ts";
@@ -296,6 +297,22 @@ describe("an Event Hubs trigger", () => {
     await observed.until(() => checkpoints(observed).length === 2);
     assert.deepEqual(got(observed), [["a"], ["b"]]);
     assert.notEqual(calls(observed)[0]?.pid, calls(observed)[1]?.pid);
+  });
+
+  it("takes its partitions back at once after it was killed", async () => {
+    const container = BlobServiceClient.fromConnectionString(storage.connectionString).getContainerClient(
+      "azure-webjobs-eventhub",
+    );
+    const { fullyQualifiedNamespace } = producer;
+    const left = ["0", "1"].map((partitionId) => ({
+      ...{ fullyQualifiedNamespace, eventHubName: hub, consumerGroup: "readers" },
+      ...{ ownerId: "killed", partitionId },
+    }));
+    await container.createIfNotExists();
+    await new BlobCheckpointStore(container).claimOwnership(left);
+    await send("0", "a");
+    const observed = await open(MANY, { host: { instanceId: "killed" } });
+    await observed.until(() => checkpoints(observed).length === 1);
   });
 
   it("shares the partitions with another host of the same group, and takes them over when that stops", async () => {

@@ -72,11 +72,12 @@ export class EventHubListener implements Listener {
       const message = `The storage account of the host ("AzureWebJobsStorage") can't be used: ${messageOf(error)}`;
       throw new TidemarkError("UNAVAILABLE", message, { cause: error, retryable: true });
     }
+    const store = new BlobCheckpointStore(container);
     this.#client = new EventHubConsumerClient(
       trigger.consumerGroup,
       trigger.connectionString,
       trigger.eventHubName,
-      new BlobCheckpointStore(container),
+      store,
       {
         identifier: instanceId,
         loadBalancingOptions: {
@@ -86,6 +87,7 @@ export class EventHubListener implements Listener {
         },
       },
     );
+    await this.#giveUpOldPartitions(this.#client, store);
     this.#subscription = this.#client.subscribe(
       {
         processInitialize: async (context) => this.#open(context),
@@ -109,6 +111,14 @@ export class EventHubListener implements Listener {
     this.#partitions.clear();
     await this.#subscription?.close();
     await this.#client?.close();
+  }
+
+  // A host that was killed still owns its partitions by name, and the processor claims none that it owns already.
+  async #giveUpOldPartitions(client: EventHubConsumerClient, store: BlobCheckpointStore): Promise<void> {
+    const { fullyQualifiedNamespace, eventHubName } = client;
+    const owned = await store.listOwnership(fullyQualifiedNamespace, eventHubName, this.#options.trigger.consumerGroup);
+    const ours = owned.filter(({ ownerId }) => ownerId === this.#options.instanceId);
+    await store.claimOwnership(ours.map((ownership) => ({ ...ownership, ownerId: "" })));
   }
 
   #open(context: PartitionContext): void {
