@@ -16,7 +16,7 @@ export interface SideOutputOptions {
 const FOLDERS: Readonly<Record<SideKind, string>> = { "dead-letter": "dead-letters", late: "late" };
 
 /** A frame up to this size goes in one request; a larger one in blocks that appear together. */
-const SINGLE_PUT_BYTES = 64 * 1024 * 1024;
+const SINGLE_PUT_BYTES = 16 * 1024 * 1024;
 
 /**
  * Where dead letters and late events go: NDJSON blobs, one for each frame and kind, under a name that the frame
@@ -90,15 +90,20 @@ class SideOutputTask implements SinkTask<SideRecord> {
   /** Makes what is missing, or waits; rejects when the time is over. */
   async #recover(error: unknown, attempt: number, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    if ((error as { readonly code?: unknown } | null)?.code === "ContainerNotFound" && attempt === 0) {
-      const service = await this.#service();
-      await service
-        .getContainerClient(this.#container)
-        .createIfNotExists({ abortSignal: signal })
-        .catch(() => {});
-      return;
+    if ((error as { readonly code?: unknown } | null)?.code === "ContainerNotFound") {
+      if (await this.#createContainer(signal)) return;
     }
     await backOff(this.#world, attempt, undefined, signal);
+  }
+
+  async #createContainer(signal: AbortSignal): Promise<boolean> {
+    try {
+      const service = await this.#service();
+      await service.getContainerClient(this.#container).createIfNotExists({ abortSignal: signal });
+      return true;
+    } catch {
+      return false;
+    }
   }
 }
 
