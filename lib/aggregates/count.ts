@@ -3,7 +3,7 @@ import { type Aggregate, aggregate } from "./aggregate.ts";
 /**
  * Counts events, or those that a predicate accepts.
  * @example
- * stream.aggregate("stats", { flights: count(), late: count((flight) => flight.delay > 15) });
+ * windowed.aggregate("stats", { flights: count(), late: count((flight) => flight.delay > 15) });
  */
 export function count<T>(predicate?: (value: T) => boolean): Aggregate<T, number> {
   return aggregate<T, true, number, number>({

@@ -6,7 +6,7 @@ import { type Aggregate, aggregate, numeric, type Reading } from "./aggregate.ts
  * often each distinct value came, so its state grows with the distinct values of a window. Throws PLAN_INVALID when q is
  * not within (0, 1].
  * @example
- * stream.aggregate("stats", { p95Delay: quantile(0.95, (flight) => flight.delay) });
+ * windowed.aggregate("stats", { p95Delay: quantile(0.95, (flight) => flight.delay) });
  */
 export function quantile<T>(q: number, reading: Reading<T>): Aggregate<T, number | null> {
   if (!(q > 0 && q <= 1)) {

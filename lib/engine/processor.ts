@@ -104,17 +104,28 @@ export class Processor {
     this.#position = position;
   }
 
+  /** Makes the next event a dead letter without looking at it. */
+  refuse(event: HubEvent, record: SideRecord): void {
+    this.skip(event.sequenceNumber);
+    this.#position = event.sequenceNumber + 1;
+    this.#ledger.source.processed++;
+    this.#effects.count(IN);
+    this.#effects.count(DEAD_LETTERED);
+    this.#effects.apply();
+    this.#side.apply(record);
+  }
+
   /** Adds a record of the task's own to the coming frame's side output. */
   sideRecord(record: SideRecord): void {
     this.#side.apply(record);
   }
 
   /** Fires what the watermark has passed and gathers all that changed; throws LEDGER_IMBALANCE. */
-  closeFrame(confirmed: number): Frame {
+  closeFrame(confirmed: number, notes: readonly StoreChange[] = []): Frame {
     const watermark = this.watermark;
     for (const { operator, hold } of this.#chain.operators) operator.closeFrame(held(watermark, hold), this.#context);
     this.#ledger.check(this.#position);
-    const changes: StoreChange[] = [...this.#producers.changes()];
+    const changes: StoreChange[] = [...notes, ...this.#producers.changes()];
     for (const { operator } of this.#chain.operators) changes.push(...operator.changes());
     const outbox: OutboxEntry[] = [];
     for (const sink of this.#chain.sinks) {
@@ -202,5 +213,6 @@ export class Processor {
 const IN = slotOf(0, "in");
 const PASSED = slotOf(0, "passed");
 const DUPLICATE = slotOf(0, "duplicate");
+const DEAD_LETTERED = slotOf(0, "deadLettered");
 const OUT = slotOf(0, "out");
 const NO_HEADER = `the message has no "${PRODUCER_PROPERTY}" property, but this pipeline takes its watermark from upstream tasks`;

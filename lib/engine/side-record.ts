@@ -1,3 +1,5 @@
+import type { HubEvent } from "./ports.ts";
+
 /** The name of the built-in sink that every pipeline has beside its own: dead letters and late events go there. */
 export const SIDE_SINK = "$side";
 
@@ -42,5 +44,20 @@ export function lossRecord(
     properties: { from, to: to - 1 },
     reason: `events lost: the hub no longer holds sequence numbers ${from} to ${to - 1}`,
     body: new Uint8Array(0),
+  };
+}
+
+/** The record of an event that was begun alone several times and ended the process each time. */
+export function condemnedRecord(id: { pipeline: string; partition: string }, event: HubEvent): SideRecord {
+  return {
+    kind: "dead-letter",
+    ...id,
+    stage: "source",
+    sequenceNumber: event.sequenceNumber,
+    enqueuedTime: event.enqueuedTime,
+    ...(event.partitionKey === undefined ? {} : { key: event.partitionKey }),
+    properties: event.properties,
+    reason: "the process died each time this event was begun alone: out of memory, an endless loop or a native crash",
+    body: event.body,
   };
 }

@@ -1,0 +1,215 @@
+import type { CheckpointLog, StartPoint } from "../checkpoint/checkpoint-log.ts";
+import { TidemarkError } from "../errors.ts";
+import { type Plan, shapeOf } from "../stream/plan.ts";
+import { align } from "./align.ts";
+import { sinkStore } from "./chain.ts";
+import type { FrameStamp, StateContents, StoreChange } from "./frame.ts";
+import { Isolation } from "./isolation.ts";
+import type { Meter } from "./meter.ts";
+import { Outbox } from "./outbox.ts";
+import type { HubEvent, PartitionBounds, TaskId } from "./ports.ts";
+import { Processor } from "./processor.ts";
+import { condemnedRecord, lossRecord, SIDE_SINK } from "./side-record.ts";
+import type { Sink, SinkTask } from "./sink.ts";
+import { resolveStart } from "./start.ts";
+import type { TaskPorts } from "./task.ts";
+
+/** How many events a repair processes before it commits. */
+const REPAIR_CHUNK = 2_000;
+
+interface Parts {
+  readonly log: CheckpointLog;
+  readonly processor: Processor;
+  readonly outbox: Outbox;
+  readonly isolation: Isolation;
+  readonly sinks: ReadonlyMap<string, SinkTask<unknown>>;
+}
+
+/** A task that owns its log: the memory that is true as long as no append fails. */
+export class OpenTask {
+  readonly #id: TaskId;
+  readonly #ports: TaskPorts;
+  readonly #meter: Meter;
+  readonly #parts: Parts;
+  /** Whether the memory is ahead of the log: then it must be thrown away. */
+  spoiled = false;
+
+  private constructor(id: TaskId, ports: TaskPorts, meter: Meter, parts: Parts) {
+    this.#id = id;
+    this.#ports = ports;
+    this.#meter = meter;
+    this.#parts = parts;
+    meter.opened(parts.processor);
+  }
+
+  /** Opens the log, fences earlier owners, and recovers. */
+  static async open(plan: Plan, id: TaskId, ports: TaskPorts, meter: Meter): Promise<OpenTask> {
+    const bounds = await ports.reader.bounds();
+    const start = (): Promise<StartPoint> => resolveStart(ports.from, ports.reader, bounds);
+    const log = await ports.checkpoints.open(id, shapeOf(plan), start);
+    try {
+      return new OpenTask(id, ports, meter, await recover(plan, id, ports, log, bounds));
+    } catch (thrown) {
+      await log.close();
+      throw thrown;
+    }
+  }
+
+  async handle(events: readonly HubEvent[], signal: AbortSignal): Promise<void> {
+    const { processor } = this.#parts;
+    await this.#deliver(signal);
+    const { gap } = align(processor.position, events);
+    if (gap !== undefined) await this.#repair(gap.to, signal);
+    const { fresh } = align(processor.position, events);
+    if (fresh.length > 0) await this.#process(fresh, signal);
+  }
+
+  async catchUp(signal: AbortSignal): Promise<number> {
+    const { processor } = this.#parts;
+    await this.#deliver(signal);
+    const before = processor.position;
+    const { next } = await this.#ports.reader.bounds();
+    await this.#repair(next, signal);
+    return processor.position - before;
+  }
+
+  async close(): Promise<void> {
+    const { log, sinks } = this.#parts;
+    await Promise.allSettled([log.close(), ...[...sinks.values()].map((sink) => sink.close())]);
+  }
+
+  /** Reads from the hub what the trigger left out, in chunks that commit. */
+  async #repair(to: number, signal: AbortSignal): Promise<void> {
+    const { processor } = this.#parts;
+    if (processor.position >= to) return;
+    const { first } = await this.#ports.reader.bounds();
+    if (first > processor.position) await this.#lose(Math.min(first, to), signal);
+    if (processor.position >= to) return;
+    for await (const events of this.#ports.reader.read(processor.position, to, REPAIR_CHUNK)) {
+      signal.throwIfAborted();
+      const { fresh } = align(processor.position, events);
+      if (fresh.length > 0) await this.#process(fresh, signal);
+    }
+    // The hub has nothing more below `to`: the rest are holes, which the next frame records.
+    if (processor.position < to) processor.skip(to);
+  }
+
+  async #lose(to: number, signal: AbortSignal): Promise<void> {
+    const { processor } = this.#parts;
+    const from = processor.position;
+    if (this.#ports.onLoss === "stop") throw eventsLost(this.#id, from, to);
+    processor.lose(to);
+    processor.sideRecord(lossRecord(this.#id, from, to, this.#ports.world.now()));
+    await this.#commit([], signal);
+  }
+
+  async #process(events: readonly HubEvent[], signal: AbortSignal): Promise<void> {
+    if (this.#parts.isolation.careful) await this.#oneByOne(events, signal);
+    else await this.#commit(events, signal);
+  }
+
+  /** After several openings without progress: each event is announced in the log, then committed alone. */
+  async #oneByOne(events: readonly HubEvent[], signal: AbortSignal): Promise<void> {
+    const { isolation, processor } = this.#parts;
+    for (const event of events) {
+      signal.throwIfAborted();
+      if (isolation.condemned(event.sequenceNumber)) {
+        processor.refuse(event, condemnedRecord(this.#id, event));
+        await this.#commit([], signal);
+      } else {
+        await this.#commit([], signal, [isolation.begin(event.sequenceNumber)]);
+        await this.#commit([event], signal);
+      }
+    }
+    const note = isolation.end();
+    if (note !== undefined) await this.#commit([], signal, [note]);
+  }
+
+  async #commit(events: readonly HubEvent[], signal: AbortSignal, notes: readonly StoreChange[] = []): Promise<void> {
+    const { log, processor, outbox } = this.#parts;
+    const { world } = this.#ports;
+    const started = world.now();
+    let processed = started;
+    let stamp: FrameStamp;
+    try {
+      processor.process(events);
+      const frame = processor.closeFrame(outbox.confirmed, notes);
+      processed = world.now();
+      stamp = await log.append(frame);
+      outbox.add({ stamp, outbox: frame.outbox });
+    } catch (thrown) {
+      this.spoiled = true;
+      throw thrown;
+    }
+    const committed = world.now();
+    await this.#deliver(signal);
+    this.#meter.committed({ processor, outbox, stamp, events, started, processed, committed });
+  }
+
+  /** Delivers what is pending; what a service will never take is committed as dead letters and delivered in turn. */
+  async #deliver(signal: AbortSignal): Promise<void> {
+    const { outbox, processor } = this.#parts;
+    const refusals = await outbox.deliver(signal);
+    if (refusals.length === 0) return;
+    for (const record of refusals) processor.sideRecord(record);
+    await this.#commit([], signal);
+  }
+}
+
+async function recover(
+  plan: Plan,
+  id: TaskId,
+  ports: TaskPorts,
+  log: CheckpointLog,
+  bounds: PartitionBounds,
+): Promise<Parts> {
+  const { recovered } = log;
+  const { start, position, watermark, state, ledger, confirmed, pending } = recovered;
+  checkSameHub(id, start, position, bounds);
+  const sinks = await openSinks(plan, id, ports, bounds.partitionCount, state);
+  const opening = { id, start: start.position, position, watermark, state, ledger, tables: ports.tables, sinks };
+  return {
+    log,
+    sinks,
+    processor: new Processor(plan, opening),
+    outbox: new Outbox(sinks, confirmed, pending),
+    isolation: new Isolation(recovered.openingsWithoutProgress, state),
+  };
+}
+
+async function openSinks(
+  plan: Plan,
+  id: TaskId,
+  { world, connections, sideOutput }: TaskPorts,
+  tasks: number,
+  state: StateContents,
+): Promise<Map<string, SinkTask<unknown>>> {
+  const own = (plan.sinks as readonly Sink<unknown>[]).map((sink) => ({ name: sink.name, sink }));
+  const sinks = new Map<string, SinkTask<unknown>>();
+  for (const { name, sink } of [...own, { name: SIDE_SINK, sink: sideOutput as Sink<unknown> }]) {
+    const restored = state.get(sinkStore(name))?.get(0) ?? new Map<string, unknown>();
+    sinks.set(name, await sink.open({ ...id, world, tasks, state: restored, connections }));
+  }
+  return sinks;
+}
+
+function checkSameHub(id: TaskId, start: StartPoint, position: number, bounds: PartitionBounds): void {
+  if (start.hubCreated === bounds.hubCreated && position <= bounds.next) return;
+  const [now, then] = [bounds.hubCreated, start.hubCreated].map((time) => new Date(time).toISOString());
+  throw new TidemarkError(
+    "HUB_RECREATED",
+    `The hub was created at ${now} and will next give sequence number ${bounds.next}, but the checkpoint log belongs to one created at ${then} and read up to ${position}.`,
+    {
+      ...id,
+      fix: "It is another hub under the same name: remove the pipeline's checkpoint logs to begin anew, or restore the hub.",
+    },
+  );
+}
+
+function eventsLost(id: TaskId, from: number, to: number): TidemarkError {
+  return new TidemarkError(
+    "EVENTS_LOST",
+    `The hub no longer holds sequence numbers ${from} to ${to - 1}: retention removed them before they were processed.`,
+    { ...id, fix: 'Restore them from Capture, or go on without them: handle(…, { onLoss: "continue" }).' },
+  );
+}
