@@ -96,7 +96,7 @@ const FORMS: Record<Service, ServiceForm> = {
     parts: z
       .object({
         Endpoint: z.string("is missing").regex(/^sb:\/\/[^/]+\/?$/, 'does not look like "sb://NAMESPACE/"'),
-        EntityPath: z.undefined("must not be there, because functions name their hubs themselves"),
+        EntityPath: z.undefined("must not be there, because functions name their hubs themselves").optional(),
         SharedAccessSignature: z.string().optional(),
         SharedAccessKeyName: z.string().optional(),
         SharedAccessKey: z.string().optional(),

@@ -10,7 +10,7 @@ export interface EventHubReaderOptions {
   /** A client of the repair consumer group; shared by the readers of all partitions, and never closed here. */
   readonly client: () => Promise<EventHubConsumerClient>;
   readonly partition: string;
-  /** Seconds without an event after which the end of a partition counts as holes; see `read`. Default 10. */
+  /** Seconds without an event after which a partition that holds no more has ended; see `read`. Default 5. */
   readonly quietSeconds?: number;
 }
 
@@ -27,7 +27,7 @@ export class EventHubReader implements PartitionReader {
   readonly #quietSeconds: number;
   readonly #open = new Set<HubSubscription>();
 
-  constructor({ client, partition, quietSeconds = 10 }: EventHubReaderOptions) {
+  constructor({ client, partition, quietSeconds = 5 }: EventHubReaderOptions) {
     this.#client = client;
     this.#partition = partition;
     this.#quietSeconds = quietSeconds;
@@ -54,46 +54,47 @@ export class EventHubReader implements PartitionReader {
   }
 
   /**
-   * Reads up to `to`, or to what the hub held when the reading began. It is over when an event at or after the end was
-   * seen. Where the partition ends with holes, no event ever says so: then it is over after some quiet seconds; but
-   * quiet before an event that the hub does hold is UNAVAILABLE, never an end.
+   * Whoever takes an early end for holes would lose events, so an end is proven: by an event at or after `to`, or, where
+   * the partition ends before, by a receiver that stayed open and quiet for some seconds and a hub that says it holds
+   * nothing beyond. Quiet before an event that the hub does hold is UNAVAILABLE.
    */
   async *read(from: number, to: number, limit: number): AsyncGenerator<readonly HubEvent[]> {
-    let bounds = await this.bounds();
-    const end = Math.min(to, bounds.next);
-    let at = Math.max(from, bounds.first);
-    if (at >= end) return;
-    const subscription = await this.#subscribe({ sequenceNumber: at, isInclusive: true }, limit, end - at);
+    let at = Math.max(from, (await this.bounds()).first);
+    if (at >= to) return;
+    const subscription = await this.#subscribe({ sequenceNumber: at, isInclusive: true }, limit, to - at);
     try {
-      for (let quiet = 0; at < end; ) {
+      for (let quiet = 0; at < to; ) {
         const received = await subscription.next();
-        const events = received.filter(({ sequenceNumber }) => sequenceNumber >= at && sequenceNumber < end);
+        const events = received.filter(({ sequenceNumber }) => sequenceNumber >= at && sequenceNumber < to);
         if (events.length > 0) yield events.map(toHubEvent);
         const last = received.at(-1);
         if (last) {
           at = Math.max(at, last.sequenceNumber + 1);
           quiet = 0;
-          continue;
-        }
-        bounds = await this.bounds();
-        at = Math.max(at, bounds.first);
-        if (++quiet >= this.#quietSeconds && at < end) return this.#judgeQuiet(end, bounds);
+        } else if (await this.#hasEnded(at, to, ++quiet)) return;
       }
     } finally {
       await this.#close(subscription);
     }
   }
 
-  async close(): Promise<void> {
-    await Promise.all([...this.#open].map((subscription) => this.#close(subscription)));
+  async #hasEnded(at: number, to: number, quiet: number): Promise<boolean> {
+    const { first, next } = await this.bounds();
+    if (first >= to) return true;
+    if (quiet < this.#quietSeconds) return false;
+    if (next <= Math.max(at, to)) return true;
+    throw new TidemarkError(
+      "UNAVAILABLE",
+      `The hub holds events from ${at} to ${next - 1} and does not deliver them.`,
+      {
+        partition: this.#partition,
+        retryable: true,
+      },
+    );
   }
 
-  #judgeQuiet(end: number, bounds: DetailedBounds): void {
-    if (end === bounds.next) return;
-    throw new TidemarkError("UNAVAILABLE", "The hub holds events and does not deliver them.", {
-      partition: this.#partition,
-      retryable: true,
-    });
+  async close(): Promise<void> {
+    await Promise.all([...this.#open].map((subscription) => this.#close(subscription)));
   }
 
   async #subscribe(from: EventPosition, limit: number, wanted = limit): Promise<HubSubscription> {
