@@ -6,14 +6,16 @@ type Parts = Pick<Manifest, "hubs" | "containers" | "blobContainers" | "queues">
 /** What the app's identity must be allowed, each at the narrowest scope there is, and why. */
 export function rolesOf(functions: readonly FunctionDescription[], parts: Parts): ManifestRole[] {
   return [
-    ...parts.hubs.flatMap(({ name, read, written }): ManifestRole[] => [
-      ...(read
-        ? [{ scope: "hub", resource: name, role: "receive", because: readersOf(functions, name) } as const]
-        : []),
-      ...(written
-        ? [{ scope: "hub", resource: name, role: "send", because: writersOf(functions, name) } as const]
-        : []),
-    ]),
+    ...parts.hubs
+      .filter(({ kafka }) => !kafka)
+      .flatMap(({ name, read, written }): ManifestRole[] => [
+        ...(read
+          ? [{ scope: "hub", resource: name, role: "receive", because: readersOf(functions, name) } as const]
+          : []),
+        ...(written
+          ? [{ scope: "hub", resource: name, role: "send", because: writersOf(functions, name) } as const]
+          : []),
+      ]),
     ...parts.blobContainers.map(({ name, access, purpose }): ManifestRole => {
       return { scope: "blobContainer", resource: name, role: access, because: `holds ${purpose}` };
     }),

@@ -26,6 +26,8 @@ export type ConcreteResource = Omit<Resource, "body"> & { readonly body: Readonl
 export interface Evaluated {
   readonly resources: readonly ConcreteResource[];
   readonly outputs: Readonly<Record<string, Json>>;
+  /** The outputs of every file, the main one included: they are kept in the history of deployments. */
+  readonly allOutputs: readonly { readonly file: string; readonly values: Readonly<Record<string, Json>> }[];
 }
 
 export interface ProgramOptions {
@@ -54,6 +56,7 @@ export class Program {
   readonly #resources: Resource[] = [];
   readonly #modules: (() => void)[] = [];
   readonly #moduleNames = new Set<string>();
+  readonly #outputs: Evaluated["allOutputs"][number][] = [];
 
   constructor({ read, surroundings, types }: ProgramOptions) {
     this.read = read;
@@ -74,7 +77,7 @@ export class Program {
     const ids = resources.map(({ id }) => id.toLowerCase());
     const again = resources.find(({ id }, at) => ids.indexOf(id.toLowerCase()) !== at);
     if (again) throw new BicepError(again.file, again.line, `"${again.id}" is declared twice`);
-    return { resources, outputs };
+    return { resources, outputs, allOutputs: this.#outputs };
   }
 
   load(path: string): { deploy: (given: Readonly<Record<string, Json>>) => Readonly<Record<string, Json>> } {
@@ -85,7 +88,12 @@ export class Program {
       this.#files.set(path, file);
     }
     const parsed = file;
-    return { deploy: (given) => new Deployment(this, parsed, given).run() };
+    const deploy = (given: Readonly<Record<string, Json>>): Readonly<Record<string, Json>> => {
+      const values = new Deployment(this, parsed, given).run();
+      this.#outputs.push({ file: path, values });
+      return values;
+    };
+    return { deploy };
   }
 
   add(resource: Resource): void {
