@@ -25,6 +25,7 @@ function settings(): unknown {
     compilerOptions: {
       typeRoots: [join(ROOT, "node_modules/@types")],
       noUnusedLocals: false,
+      noUnusedParameters: false,
       paths: {
         tidemark: [join(ROOT, "lib/index.ts")],
         "tidemark/testing": [join(ROOT, "lib/testing/index.ts")],
