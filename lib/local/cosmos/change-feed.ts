@@ -10,11 +10,10 @@ import type { CosmosReply, CosmosRequest } from "./request.ts";
  * The entity tag of the answer is where the next request goes on; 304 says that there is nothing new.
  */
 export function changeFeed(container: Container, request: CosmosRequest): CosmosReply {
-  const { headers } = request;
-  if (/full-fidelity/i.test(String(headers["a-im"])))
+  if (/full-fidelity/i.test(String(request.header("a-im"))))
     throw unsupported("The change feed's all versions and deletes mode");
-  const after = startOf(container, headers["if-none-match"]);
-  const since = sinceOf(headers["if-modified-since"]);
+  const after = startOf(container, request.header("if-none-match"));
+  const since = sinceOf(request.header("if-modified-since"));
   const most = pageSize(request);
   const inRange = rangeFilter(request);
   const texts: string[] = [];
@@ -50,9 +49,9 @@ function sinceOf(ifModifiedSince: string | undefined): number {
   return Math.floor(milliseconds / 1000);
 }
 
-function rangeFilter({ headers }: CosmosRequest): ((key: string) => boolean) | undefined {
-  const from = headers["x-ms-start-epk"];
-  const to = headers["x-ms-end-epk"];
+function rangeFilter(request: CosmosRequest): ((key: string) => boolean) | undefined {
+  const from = request.header("x-ms-start-epk");
+  const to = request.header("x-ms-end-epk");
   if (typeof from !== "string" || typeof to !== "string") return undefined;
   return (key) => {
     const place = effectiveKey(key);

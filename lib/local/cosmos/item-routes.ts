@@ -14,20 +14,23 @@ const largestBody = 2 * 1024 * 1024;
 
 /** Answers a request to `…/docs`: create, upsert, batch, bulk, query, read feed, change feed. */
 export function toItems(account: Account, container: Container, request: CosmosRequest): CosmosReply {
-  const { method, headers } = request;
+  const { method } = request;
   if (method === "GET")
-    return headers["a-im"] === undefined ? readFeed(container, request) : changeFeed(container, request);
+    return request.header("a-im") === undefined ? readFeed(container, request) : changeFeed(container, request);
   if (method !== "POST") throw new Refusal(405, `${method} is not allowed on a container's items.`);
-  if (headers["x-ms-cosmos-is-query-plan-request"] !== undefined) return queryPlan(request);
-  if (headers["x-ms-documentdb-isquery"] !== undefined || headers["content-type"] === "application/query+json") {
+  if (request.header("x-ms-cosmos-is-query-plan-request") !== undefined) return queryPlan(request);
+  if (
+    request.header("x-ms-documentdb-isquery") !== undefined ||
+    request.header("content-type") === "application/query+json"
+  ) {
     return answerQuery(container, request);
   }
   refuseTriggers(request);
   account.begin();
-  if (headers["x-ms-cosmos-is-batch-request"] !== undefined) return answerBatch(account, container, request);
+  if (request.header("x-ms-cosmos-is-batch-request") !== undefined) return answerBatch(account, container, request);
   const document = parseDocument(request.body);
   const key = keyOf(container, request, false)?.key;
-  const outcome = isTrue(headers["x-ms-documentdb-is-upsert"])
+  const outcome = isTrue(request.header("x-ms-documentdb-is-upsert"))
     ? upsertItem(container, document, key, preconditions(request), request.body)
     : createItem(container, document, key, request.body);
   return reply(container, outcome);
@@ -57,14 +60,13 @@ export function toItem(account: Account, container: Container, id: string, reque
 }
 
 function answerBatch(account: Account, container: Container, request: CosmosRequest): CosmosReply {
-  const { headers } = request;
-  if (Buffer.byteLength(request.body) > largestBody) throw tooLarge();
+  if (request.bodyBytes > largestBody) throw tooLarge();
   const body = parseBody(request.body);
-  const brief = headers.prefer === "return=minimal";
-  const atomic = isTrue(headers["x-ms-cosmos-batch-atomic"]);
+  const brief = request.header("prefer") === "return=minimal";
+  const atomic = isTrue(request.header("x-ms-cosmos-batch-atomic"));
   const answer = atomic
     ? atomicBatch(account, container, body, requiredKey(container, request), brief)
-    : bulk(container, body, brief, !isFalse(headers["x-ms-cosmos-batch-continue-on-error"]), () =>
+    : bulk(container, body, brief, !isFalse(request.header("x-ms-cosmos-batch-continue-on-error")), () =>
         container.throughput?.admit(container.now()),
       );
   // A bulk request has paid operation by operation.
@@ -85,8 +87,8 @@ export interface RequestKey {
 }
 
 /** Reads the partition key header. Throws 400 for a wrong number of components; `prefix` allows too few. */
-export function keyOf(container: Container, { headers }: CosmosRequest, prefix: boolean): RequestKey | undefined {
-  const header = headers["x-ms-documentdb-partitionkey"];
+export function keyOf(container: Container, request: CosmosRequest, prefix: boolean): RequestKey | undefined {
+  const header = request.header("x-ms-documentdb-partitionkey");
   if (typeof header !== "string") return undefined;
   const parsed = parseKey(header);
   const wanted = container.keyPaths.length;
@@ -101,8 +103,8 @@ function requiredKey(container: Container, request: CosmosRequest): string {
   return found.key;
 }
 
-function preconditions({ headers }: CosmosRequest) {
-  return { ifMatch: headers["if-match"], ifNoneMatch: headers["if-none-match"] };
+function preconditions(request: CosmosRequest) {
+  return { ifMatch: request.header("if-match"), ifNoneMatch: request.header("if-none-match") };
 }
 
 /** Parses a body as JSON. Throws 400. */
@@ -121,16 +123,15 @@ function parseDocument(text: string): JsonObject {
   return document;
 }
 
-function refuseTriggers({ headers }: CosmosRequest): void {
+function refuseTriggers(request: CosmosRequest): void {
   if (
-    headers["x-ms-documentdb-pre-trigger-include"] !== undefined ||
-    headers["x-ms-documentdb-post-trigger-include"] !== undefined
+    request.header("x-ms-documentdb-pre-trigger-include") !== undefined ||
+    request.header("x-ms-documentdb-post-trigger-include") !== undefined
   ) {
     throw unsupported("A trigger");
   }
 }
 
 // The SDK's headers are strings such as "true", "True" or "false".
-const isTrue = (header: string | string[] | undefined) => typeof header === "string" && header.toLowerCase() === "true";
-const isFalse = (header: string | string[] | undefined) =>
-  typeof header === "string" && header.toLowerCase() === "false";
+const isTrue = (header: string | undefined) => header?.toLowerCase() === "true";
+const isFalse = (header: string | undefined) => header?.toLowerCase() === "false";

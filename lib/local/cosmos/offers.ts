@@ -9,9 +9,9 @@ import type { CosmosReply, CosmosRequest } from "./request.ts";
 const provisioned = new WeakMap<Container, JsonObject>();
 
 /** Remembers the throughput a container was created with. */
-export function recordOffer(container: Container, { headers }: CosmosRequest): void {
-  const autopilot = headers["x-ms-cosmos-offer-autopilot-settings"];
-  const throughput = Number(headers["x-ms-offer-throughput"] ?? 400);
+export function recordOffer(container: Container, request: CosmosRequest): void {
+  const autopilot = request.header("x-ms-cosmos-offer-autopilot-settings");
+  const throughput = Number(request.header("x-ms-offer-throughput") ?? 400);
   const settings = typeof autopilot === "string" ? { offerAutopilotSettings: JSON.parse(autopilot) as JsonObject } : {};
   provisioned.set(container, { offerThroughput: throughput, ...settings });
 }

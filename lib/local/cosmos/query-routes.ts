@@ -29,7 +29,7 @@ function runQuery(
   parameters: ReadonlyMap<string, Json>,
   request: CosmosRequest,
 ): CosmosReply {
-  const continuation = request.headers["x-ms-continuation"];
+  const continuation = request.header("x-ms-continuation");
   const { texts, documents, ...page } = queryPage(container, {
     prepared: prepareQuery(query),
     parameters,
@@ -90,15 +90,15 @@ export function filterResources(all: readonly JsonObject[], request: CosmosReque
 
 /** The items a request is restricted to by its partition key, which may be the beginning of a hierarchical one. */
 export function restrictionOf(container: Container, request: CosmosRequest): Scope {
-  const header = request.headers["x-ms-documentdb-partitionkey"];
+  const header = request.header("x-ms-documentdb-partitionkey");
   if (typeof header !== "string" || header === "[]") return {};
   const { key, components } = keyOf(container, request, true) ?? { key: "[]", components: 0 };
   return components === container.keyPaths.length ? { key } : { keyRange: prefixRange(key) };
 }
 
 /** How many results a page may hold. */
-export function pageSize({ headers }: CosmosRequest): number {
-  const size = Number(headers["x-ms-max-item-count"] ?? defaultPageSize);
+export function pageSize(request: CosmosRequest): number {
+  const size = Number(request.header("x-ms-max-item-count") ?? defaultPageSize);
   return Number.isInteger(size) && size > 0 ? size : defaultPageSize;
 }
 

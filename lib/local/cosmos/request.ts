@@ -1,14 +1,14 @@
-import type { IncomingHttpHeaders } from "node:http";
-
 /** A request as the routes see it: the transport has read and decoded everything. */
 export interface CosmosRequest {
   readonly method: string;
   /** The path without the query string, still percent-encoded. */
   readonly path: string;
-  /** By lower-case name. */
-  readonly headers: IncomingHttpHeaders;
+  /** The value of a header by its lower-case name. */
+  header(name: string): string | undefined;
   /** The body's text; empty when there is none. */
   readonly body: string;
+  /** The body's length in bytes. */
+  readonly bodyBytes: number;
 }
 
 /** The answer to a request; `body` is JSON text. */

@@ -142,8 +142,8 @@ function range(container: Container): JsonObject {
   };
 }
 
-function checkRange({ headers }: CosmosRequest): void {
-  const id = headers["x-ms-documentdb-partitionkeyrangeid"];
+function checkRange(request: CosmosRequest): void {
+  const id = request.header("x-ms-documentdb-partitionkeyrangeid");
   if (id !== undefined && id !== "0") throw rangeGone(String(id));
 }
 
@@ -176,5 +176,6 @@ function decode(segment: string): string {
   }
 }
 
-export const isQuery = ({ headers }: CosmosRequest) =>
-  headers["x-ms-documentdb-isquery"] !== undefined || headers["content-type"] === "application/query+json";
+export const isQuery = (request: CosmosRequest) =>
+  request.header("x-ms-documentdb-isquery") !== undefined ||
+  request.header("content-type") === "application/query+json";

@@ -1,8 +1,9 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type Server, type Socket } from "node:net";
 import type { Account } from "./account.ts";
 import { type Fault, Faults, refusalOf } from "./faults.ts";
+import { HttpReader, type HttpRequest } from "./http-reader.ts";
 import { Refusal } from "./refusal.ts";
-import type { CosmosReply, CosmosRequest } from "./request.ts";
+import type { CosmosReply } from "./request.ts";
 import { Router } from "./router.ts";
 
 /** What the server has done since it started. */
@@ -13,15 +14,14 @@ export interface CosmosStats {
   readonly requestUnits: number;
 }
 
-const largestBody = 16 * 1024 * 1024;
-
 /** The HTTP side: reads requests, answers them once what they wrote is committed, counts. */
 export class HttpServer {
   readonly faults = new Faults();
   readonly #server: Server;
   readonly #account: Account;
   readonly #router: Router;
-  readonly #waiting: (() => void)[] = [];
+  readonly #sockets = new Set<Socket>();
+  #waiting: (() => void)[] = [];
   #endpoint = "";
   #requests = 0;
   #operations = 0;
@@ -30,9 +30,7 @@ export class HttpServer {
   constructor(account: Account) {
     this.#account = account;
     this.#router = new Router(account, () => this.#endpoint);
-    this.#server = createServer({ keepAliveTimeout: 60_000, requestTimeout: 0, noDelay: true }, (message, response) =>
-      this.#receive(message, response),
-    );
+    this.#server = createServer({ noDelay: true }, (socket) => this.#serve(socket));
   }
 
   /** Starts listening; resolves to the port. */
@@ -53,7 +51,7 @@ export class HttpServer {
     this.#commit();
     return new Promise((resolve) => {
       this.#server.close(() => resolve());
-      this.#server.closeAllConnections();
+      for (const socket of this.#sockets) socket.destroy();
     });
   }
 
@@ -62,27 +60,32 @@ export class HttpServer {
     return { requests: this.#requests, operations: this.#operations, requestUnits };
   }
 
-  #receive(message: IncomingMessage, response: ServerResponse): void {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    message.on("data", (chunk: Buffer) => {
-      length += chunk.length;
-      if (length <= largestBody) chunks.push(chunk);
-      else message.destroy();
+  #serve(socket: Socket): void {
+    const reader = new HttpReader();
+    this.#sockets.add(socket);
+    socket.on("close", () => this.#sockets.delete(socket));
+    // A client that goes away is no concern of ours: what it sent is done or not, as with any database.
+    socket.on("error", () => socket.destroy());
+    socket.on("data", (bytes: Buffer) => {
+      reader.push(bytes);
+      try {
+        for (let request = reader.next(); request !== undefined; request = reader.next()) this.#answer(request, socket);
+        if (reader.mustContinue()) socket.write("HTTP/1.1 100 Continue\r\n\r\n");
+      } catch (thrown) {
+        // The bytes that follow can't be told apart, so the connection ends with the answer.
+        socket.end(render(replyOf(thrown), true));
+      }
     });
-    message.on("end", () => {
-      const body = chunks.length === 1 ? String(chunks[0]) : Buffer.concat(chunks).toString();
-      const [path = "/"] = (message.url ?? "/").split("?", 1);
-      this.#answer({ method: message.method ?? "GET", path, headers: message.headers, body }, response);
-    });
-    message.on("error", () => response.destroy());
   }
 
-  #answer(request: CosmosRequest, response: ServerResponse): void {
+  #answer(request: HttpRequest, socket: Socket): void {
     this.#requests += 1;
     const fault = this.faults.take(request);
     const reply = fault !== undefined && !fault.afterwards ? undefined : this.#carryOut(request);
-    const respond = fault === undefined ? () => send(response, reply ?? lost) : () => sendFault(response, fault);
+    const respond =
+      fault === undefined && reply !== undefined
+        ? () => send(socket, reply, request.closes)
+        : () => sendFault(socket, fault);
     if (!this.#account.inTransaction) {
       respond();
       return;
@@ -91,61 +94,76 @@ export class HttpServer {
     if (this.#waiting.push(respond) === 1) setImmediate(() => this.#commit());
   }
 
-  #carryOut(request: CosmosRequest): CosmosReply {
+  #carryOut(request: HttpRequest): CosmosReply {
     try {
       const reply = this.#router.answer(request);
       this.#requestUnits += reply.charge;
       this.#operations += reply.operations ?? 0;
       return reply;
     } catch (thrown) {
-      if (thrown instanceof Refusal) return replyOf(thrown);
-      const message = thrown instanceof Error ? thrown.message : String(thrown);
-      return replyOf(new Refusal(500, `The local Cosmos DB server failed: ${message}`));
+      return replyOf(thrown);
     }
   }
 
   #commit(): void {
-    const waiting = this.#waiting.splice(0);
+    const waiting = this.#waiting;
+    this.#waiting = [];
     this.#account.commit();
     for (const respond of waiting) respond();
   }
 }
 
-const lost = replyOf(new Refusal(500, "No answer."));
-
-function replyOf(refusal: Refusal): CosmosReply {
-  const { status, subStatus, retryAfterMs } = refusal;
-  return { status, body: refusal.body(), charge: 1, subStatus, retryAfterMs };
+function replyOf(thrown: unknown): CosmosReply {
+  if (!(thrown instanceof Refusal)) {
+    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    return replyOf(new Refusal(500, `The local Cosmos DB server failed: ${message}`));
+  }
+  const { status, subStatus, retryAfterMs } = thrown;
+  return { status, body: thrown.body(), charge: 1, subStatus, retryAfterMs };
 }
 
-function sendFault(response: ServerResponse, fault: Fault): void {
-  if (fault.status === 0) response.destroy();
-  else send(response, replyOf(refusalOf(fault)));
+function sendFault(socket: Socket, fault: Fault | undefined): void {
+  if (fault === undefined || fault.status === 0) socket.destroy();
+  else send(socket, replyOf(refusalOf(fault)), false);
+}
+
+function send(socket: Socket, reply: CosmosReply, closes: boolean): void {
+  const text = render(reply, closes);
+  if (closes) socket.end(text);
+  else socket.write(text);
 }
 
 let activities = 0;
 
-function send(response: ServerResponse, reply: CosmosReply): void {
+// The head and the body leave as one string, so that they are encoded and written at once.
+function render(reply: CosmosReply, closes: boolean): string {
   const { status, body = "", etag, lsn, continuation, itemCount, subStatus, retryAfterMs } = reply;
   activities += 1;
-  const headers = [
-    "content-type",
-    "application/json",
-    "x-ms-activity-id",
-    `00000000-0000-4000-8000-${activities.toString(16).padStart(12, "0")}`,
-    "x-ms-request-charge",
-    String(reply.charge),
-    "x-ms-version",
-    "2020-07-15",
-    "content-length",
-    String(Buffer.byteLength(body)),
-  ];
-  if (etag !== undefined) headers.push("etag", etag);
-  if (lsn !== undefined) headers.push("lsn", String(lsn), "x-ms-session-token", `0:-1#${lsn}`);
-  if (continuation !== undefined) headers.push("x-ms-continuation", continuation);
-  if (itemCount !== undefined) headers.push("x-ms-item-count", String(itemCount));
-  if (subStatus !== undefined) headers.push("x-ms-substatus", String(subStatus));
-  if (retryAfterMs !== undefined) headers.push("x-ms-retry-after-ms", String(retryAfterMs));
-  response.writeHead(status, headers);
-  response.end(body);
+  const activity = activities.toString(16).padStart(12, "0");
+  let head = `HTTP/1.1 ${status} ${reasons[status] ?? "Status"}\r\ncontent-type: application/json\r\nx-ms-version: 2020-07-15\r\nx-ms-activity-id: 00000000-0000-4000-8000-${activity}\r\nx-ms-request-charge: ${reply.charge}\r\n`;
+  if (etag !== undefined) head += `etag: ${etag}\r\n`;
+  if (lsn !== undefined) head += `lsn: ${lsn}\r\nx-ms-session-token: 0:-1#${lsn}\r\n`;
+  if (continuation !== undefined) head += `x-ms-continuation: ${continuation}\r\n`;
+  if (itemCount !== undefined) head += `x-ms-item-count: ${itemCount}\r\n`;
+  if (subStatus !== undefined) head += `x-ms-substatus: ${subStatus}\r\n`;
+  if (retryAfterMs !== undefined) head += `x-ms-retry-after-ms: ${retryAfterMs}\r\n`;
+  if (closes) head += "connection: close\r\n";
+  // These two statuses never have a body, nor may they announce one.
+  if (status === 204 || status === 304) return `${head}\r\n`;
+  return `${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 }
+
+const reasons: Readonly<Record<number, string>> = {
+  200: "Ok",
+  201: "Created",
+  204: "No Content",
+  207: "Multi-Status",
+  304: "Not Modified",
+  400: "Bad Request",
+  404: "Not Found",
+  409: "Conflict",
+  410: "Gone",
+  412: "Precondition Failed",
+  413: "Request Entity Too Large",
+  429: "Too Many Requests",
+};
