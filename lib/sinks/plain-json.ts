@@ -42,6 +42,7 @@ function copyObject(value: object, path: string, depth: number): Json | undefine
   }
   const result: Record<string, Json> = {};
   for (const field of Object.keys(value)) {
+    if (field === "__proto__") throw refused(path, "has a field __proto__, which no reader would keep");
     const copied = copy((value as Record<string, unknown>)[field], path === "" ? field : `${path}.${field}`, depth + 1);
     if (copied !== undefined) result[field] = copied;
   }
