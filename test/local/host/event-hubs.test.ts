@@ -185,10 +185,17 @@ describe("an Event Hubs trigger", () => {
     assert.match(String(failed?.kind === "invocation-finished" && failed.error), /event 1 can't be converted/);
   });
 
-  it("fails a batch with a body that is not bytes, as the real host does", async () => {
-    await producer.sendBatch([{ body: "text", bodyType: "value" } as EventData], { partitionId: "0" });
+  it("fails a batch with a body that is not AMQP data, as the real host does", async () => {
     const observed = await open(MANY);
-    await observed.until(() => checkpoints(observed).length === 1);
+    const bodies = [
+      { body: Buffer.from("bytes"), bodyType: "value" },
+      { body: "text", bodyType: "value" },
+      { body: [1, "two"], bodyType: "sequence" },
+    ];
+    for (const [i, body] of bodies.entries()) {
+      await producer.sendBatch([body as EventData], { partitionId: "0" });
+      await observed.until(() => checkpoints(observed).length === i + 1);
+    }
     assert.deepEqual(got(observed), []);
   });
 

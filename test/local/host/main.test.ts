@@ -15,6 +15,7 @@ app.get("slow", async (request, context) => {
   context.log("finished");
   return { body: "done" };
 });
+setInterval(() => {}, 1000);
 app.hook.appTerminate(() => console.log("terminated in good order"));
 `;
 

@@ -6,15 +6,17 @@ import type { ReceivedEventData } from "@azure/event-hubs";
  */
 export function bodyOf(event: ReceivedEventData): Uint8Array {
   const body: unknown = event.body;
-  const { bodyType } = event.getRawAmqpMessage();
-  if (bodyType === "data" || bodyType === undefined) {
+  const raw = event.getRawAmqpMessage();
+  // The client calls bytes in a value section data too; only its raw message tells them apart.
+  if (raw.bodyType === "data" && !(raw.body instanceof Uint8Array)) {
     if (body instanceof Uint8Array) return body;
     if (body === null || body === undefined) return NOTHING;
     // A body may come in several data sections.
     if (Array.isArray(body) && body.every((part) => part instanceof Uint8Array)) return Buffer.concat(body);
   }
+  const section = raw.bodyType === "data" ? "value" : raw.bodyType;
   throw new Error(
-    `The body of event ${event.sequenceNumber} is an AMQP ${bodyType ?? typeof body} section, not data, ` +
+    `The body of event ${event.sequenceNumber} is an AMQP ${section} section, not data, ` +
       "and can't be given to a function.",
   );
 }
