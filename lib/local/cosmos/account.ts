@@ -82,6 +82,11 @@ export class Account {
     return container;
   }
 
+  /** Whether a container is still there, and not one of the same name created since. */
+  owns(container: Container): boolean {
+    return this.databases.get(container.database)?.containers.get(container.id) === container;
+  }
+
   createDatabase(id: unknown): Database {
     checkId(id);
     if (this.databases.has(id)) throw conflict();

@@ -2,7 +2,7 @@ import type { Account } from "./account.ts";
 import type { Container } from "./container.ts";
 import { createItem, deleteItem, type Outcome, patchItem, readItem, replaceItem, upsertItem } from "./items.ts";
 import { isObject, type JsonObject } from "./json.ts";
-import { parseKey } from "./partition-key.ts";
+import { canonicalKey, parseKey } from "./partition-key.ts";
 import { readPatch } from "./patch.ts";
 import { badRequest, Refusal } from "./refusal.ts";
 
@@ -96,7 +96,8 @@ function readOperations(body: unknown): Operation[] {
 
 function perform(container: Container, operation: Operation, batchKey: string | undefined): Outcome {
   const { operationType, id, resourceBody } = operation;
-  const key = operationKey(container, operation, batchKey);
+  const key = keyText(operation, batchKey);
+  const ownKey = () => canonicalKey(needed(key), container.keyPaths.length);
   switch (operationType) {
     case "Create":
       return createItem(container, documentOf(resourceBody), key);
@@ -105,32 +106,24 @@ function perform(container: Container, operation: Operation, batchKey: string | 
     case "Replace":
       return replaceItem(container, idOf(id), documentOf(resourceBody), key, operation);
     case "Read":
-      return readItem(container, idOf(id), needed(key), operation);
+      return readItem(container, idOf(id), ownKey(), operation);
     case "Delete":
-      return deleteItem(container, idOf(id), needed(key), operation);
+      return deleteItem(container, idOf(id), ownKey(), operation);
     case "Patch":
-      return patchItem(container, idOf(id), needed(key), readPatch(resourceBody), operation);
+      return patchItem(container, idOf(id), ownKey(), readPatch(resourceBody), operation);
     default:
       throw badRequest(`The operation type ${JSON.stringify(operationType)} is unknown.`);
   }
 }
 
-function operationKey(
-  container: Container,
-  { partitionKey }: Operation,
-  batchKey: string | undefined,
-): string | undefined {
-  if (partitionKey === undefined || typeof partitionKey !== "string") return batchKey;
-  const { key, components } = parseKey(partitionKey);
-  if (components !== container.keyPaths.length) throw badRequest(wrongComponents, 1001);
-  if (batchKey !== undefined && key !== batchKey)
+/** The key as the operation or the batch wrote it. */
+function keyText({ partitionKey }: Operation, batchKey: string | undefined): string | undefined {
+  if (typeof partitionKey !== "string" || partitionKey === batchKey) return batchKey;
+  if (batchKey !== undefined && parseKey(partitionKey).key !== batchKey) {
     throw badRequest("A batch has one partition key for all operations.", 1001);
-  return key;
+  }
+  return partitionKey;
 }
-
-/** What the service says to a key with too few or too many components. */
-export const wrongComponents =
-  "Partition key provided either doesn't correspond to definition in the collection or doesn't match partition key field values specified in the document.";
 
 function documentOf(value: unknown): JsonObject {
   if (!isObject(value)) throw badRequest('The operation needs a "resourceBody".');

@@ -32,6 +32,8 @@ export interface Scope {
 }
 
 const uniqueViolation = 2067;
+/** After how many inserts the expired documents are swept out, so that the file doesn't grow with them. */
+const purgeEvery = 1000;
 
 /** One container's documents: a table of its own and the statements prepared for it. */
 export class Documents {
@@ -90,6 +92,7 @@ export class Documents {
 
   /** False when a living document has the same key and id. */
   insert(row: NewRow): boolean {
+    if (this.#defaultTtl !== undefined && row.seq % purgeEvery === 0) this.purgeExpired();
     if (this.#tryInsert(row)) return true;
     if (this.#defaultTtl === undefined || this.find(row.key, row.id) !== undefined) return false;
     this.purgeExpired();

@@ -29,11 +29,22 @@ export class HttpRequest implements CosmosRequest {
 
   // Of the dozen headers the SDK sends few are looked at, so finding those is cheaper than taking all apart.
   header(name: string): string | undefined {
-    const at = this.#lower.indexOf(`\r\n${name}:`);
+    const at = this.#lower.indexOf(needleOf(name));
     if (at < 0) return undefined;
     const start = at + name.length + 3;
     return this.#head.slice(start, this.#head.indexOf("\r\n", start)).trim();
   }
+}
+
+const needles = new Map<string, string>();
+
+function needleOf(name: string): string {
+  let needle = needles.get(name);
+  if (needle === undefined) {
+    needle = `\r\n${name}:`;
+    needles.set(name, needle);
+  }
+  return needle;
 }
 
 /**

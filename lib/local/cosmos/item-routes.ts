@@ -1,10 +1,10 @@
 import type { Account } from "./account.ts";
-import { atomicBatch, bulk, wrongComponents } from "./batch.ts";
+import { atomicBatch, bulk } from "./batch.ts";
 import { changeFeed } from "./change-feed.ts";
 import type { Container } from "./container.ts";
 import { createItem, deleteItem, type Outcome, patchItem, readItem, replaceItem, upsertItem } from "./items.ts";
 import { isObject, type Json, type JsonObject } from "./json.ts";
-import { parseKey } from "./partition-key.ts";
+import { canonicalKey } from "./partition-key.ts";
 import { readPatch } from "./patch.ts";
 import { answerQuery, queryPlan, readFeed } from "./query-routes.ts";
 import { badRequest, Refusal, tooLarge, unsupported } from "./refusal.ts";
@@ -29,7 +29,7 @@ export function toItems(account: Account, container: Container, request: CosmosR
   account.begin();
   if (request.header("x-ms-cosmos-is-batch-request") !== undefined) return answerBatch(account, container, request);
   const document = parseDocument(request.body);
-  const key = keyOf(container, request, false)?.key;
+  const key = request.header("x-ms-documentdb-partitionkey");
   const outcome = isTrue(request.header("x-ms-documentdb-is-upsert"))
     ? upsertItem(container, document, key, preconditions(request), request.body)
     : createItem(container, document, key, request.body);
@@ -45,7 +45,7 @@ export function toItem(account: Account, container: Container, id: string, reque
   switch (request.method) {
     case "PUT": {
       const document = parseDocument(request.body);
-      const key = keyOf(container, request, false)?.key;
+      const key = request.header("x-ms-documentdb-partitionkey");
       return reply(container, replaceItem(container, id, document, key, when, request.body));
     }
     case "PATCH": {
@@ -79,28 +79,11 @@ function reply(container: Container, outcome: Outcome): CosmosReply {
   return { ...outcome, lsn: container.lsn, operations: 1 };
 }
 
-/** The partition key of a request's header. */
-export interface RequestKey {
-  /** Its canonical text. */
-  readonly key: string;
-  readonly components: number;
-}
-
-/** Reads the partition key header. Throws 400 for a wrong number of components; `prefix` allows too few. */
-export function keyOf(container: Container, request: CosmosRequest, prefix: boolean): RequestKey | undefined {
+/** Reads the partition key header. Throws 400 for a wrong number of components, or when it is missing. */
+export function requiredKey(container: Container, request: CosmosRequest): string {
   const header = request.header("x-ms-documentdb-partitionkey");
-  if (typeof header !== "string") return undefined;
-  const parsed = parseKey(header);
-  const wanted = container.keyPaths.length;
-  const { components } = parsed;
-  if (components !== wanted && !(prefix && components < wanted)) throw badRequest(wrongComponents, 1001);
-  return parsed;
-}
-
-function requiredKey(container: Container, request: CosmosRequest): string {
-  const found = keyOf(container, request, false);
-  if (found === undefined) throw badRequest("The partition key header must be supplied for this operation.", 1001);
-  return found.key;
+  if (header === undefined) throw badRequest("The partition key header must be supplied for this operation.", 1001);
+  return canonicalKey(header, container.keyPaths.length);
 }
 
 function preconditions(request: CosmosRequest) {
@@ -124,12 +107,9 @@ function parseDocument(text: string): JsonObject {
 }
 
 function refuseTriggers(request: CosmosRequest): void {
-  if (
-    request.header("x-ms-documentdb-pre-trigger-include") !== undefined ||
-    request.header("x-ms-documentdb-post-trigger-include") !== undefined
-  ) {
-    throw unsupported("A trigger");
-  }
+  const triggers =
+    request.header("x-ms-documentdb-pre-trigger-include") ?? request.header("x-ms-documentdb-post-trigger-include");
+  if (triggers !== undefined) throw unsupported(`The trigger "${triggers}"`);
 }
 
 // The SDK's headers are strings such as "true", "True" or "false".

@@ -2,7 +2,7 @@ import { readCharge, replaceCharge, writeCharge } from "./charge.ts";
 import type { Container } from "./container.ts";
 import type { Row } from "./documents.ts";
 import { isObject, type JsonObject } from "./json.ts";
-import { keyOfDocument } from "./partition-key.ts";
+import { canonicalKey, keyOfDocument } from "./partition-key.ts";
 import { applyPatch, type PatchRequest } from "./patch.ts";
 import { conditionHolds } from "./query/condition.ts";
 import { badRequest, conflict, notFound, preconditionFailed, tooLarge } from "./refusal.ts";
@@ -24,7 +24,10 @@ export interface Preconditions {
 const largestDocument = 2 * 1024 * 1024;
 const keyMismatch = "PartitionKey extracted from document doesn't match the one specified in the header.";
 
-/** Creates an item; `text` is its JSON if the caller has it at hand. Throws 400, 409 or 413. */
+/**
+ * Creates an item; `key` is the partition key as the request wrote it, `text` the item's JSON if the caller has it at
+ * hand. Throws 400, 409 or 413.
+ */
 export function createItem(container: Container, document: JsonObject, key?: string, text?: string): Outcome {
   const ownKey = checkDocument(container, document, key);
   return insert(container, ownKey, document, text);
@@ -110,7 +113,10 @@ function checkDocument(container: Container, document: JsonObject, key: string |
     throw badRequest(`The input ttl ${JSON.stringify(ttl)} is invalid: it must be −1 or a positive integer.`);
   }
   const ownKey = keyOfDocument(document, container.keyPaths);
-  if (key !== undefined && key !== ownKey) throw badRequest(keyMismatch, 1001);
+  // Nearly always the texts are the same; else the same key may still be written differently ("\u00fc" for "ü").
+  if (key !== undefined && key !== ownKey && canonicalKey(key, container.keyPaths.length) !== ownKey) {
+    throw badRequest(keyMismatch, 1001);
+  }
   return ownKey;
 }
 

@@ -32,6 +32,16 @@ export function parseKey(text: string): { readonly key: string; readonly compone
   return { key: keyOfValues(values), components: values.length };
 }
 
+/** The canonical text of a key with this many components. Throws 400 for another number. */
+export function canonicalKey(text: string, wanted: number): string {
+  const { key, components } = parseKey(text);
+  if (components !== wanted) throw badRequest(wrongComponents, 1001);
+  return key;
+}
+
+const wrongComponents =
+  "Partition key provided either doesn't correspond to definition in the collection or doesn't match partition key field values specified in the document.";
+
 /** The lower and upper text between which every key lies that begins with the given components. */
 export function prefixRange(key: string): readonly [string, string] {
   const open = key.slice(0, -1);

@@ -52,7 +52,8 @@ export function applyPatch(document: JsonObject, operations: readonly PatchOpera
 
 function applyOperation(document: JsonObject, operation: PatchOperation): void {
   const { op, path } = operation;
-  const apply = appliers[op.toLowerCase()];
+  const name = op.toLowerCase();
+  const apply = Object.hasOwn(appliers, name) ? appliers[name] : undefined;
   if (apply === undefined) {
     throw badRequest(`The patch operation "${op}" is unknown: use add, set, replace, remove, incr or move.`);
   }

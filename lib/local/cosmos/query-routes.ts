@@ -1,9 +1,9 @@
 import { queryCharge } from "./charge.ts";
 import type { Container } from "./container.ts";
 import type { Scope } from "./documents.ts";
-import { keyOf, parseBody } from "./item-routes.ts";
+import { parseBody } from "./item-routes.ts";
 import { isObject, type Json, type JsonObject } from "./json.ts";
-import { prefixRange } from "./partition-key.ts";
+import { canonicalKey, parseKey, prefixRange } from "./partition-key.ts";
 import { prepareQuery } from "./query/cache.ts";
 import { queryPage } from "./query/pages.ts";
 import { runRows } from "./query/run.ts";
@@ -91,9 +91,11 @@ export function filterResources(all: readonly JsonObject[], request: CosmosReque
 /** The items a request is restricted to by its partition key, which may be the beginning of a hierarchical one. */
 export function restrictionOf(container: Container, request: CosmosRequest): Scope {
   const header = request.header("x-ms-documentdb-partitionkey");
-  if (typeof header !== "string" || header === "[]") return {};
-  const { key, components } = keyOf(container, request, true) ?? { key: "[]", components: 0 };
-  return components === container.keyPaths.length ? { key } : { keyRange: prefixRange(key) };
+  if (header === undefined || header === "[]") return {};
+  const { key, components } = parseKey(header);
+  const wanted = container.keyPaths.length;
+  if (components >= wanted) return { key: canonicalKey(header, wanted) };
+  return { keyRange: prefixRange(key) };
 }
 
 /** How many results a page may hold. */
