@@ -73,19 +73,15 @@ param producerPrincipalIds string[] = []
 
 @allowed(['22', '24'])
 param nodeVersion string = '24'
-
 @allowed([512, 2048, 4096])
 param instanceMemoryMB int = 2048
-
 @minValue(1)
 @maxValue(1000)
 param maximumInstanceCount int = 40
-
 @description('Instances that each function keeps ready; with zone redundancy none or at least two.')
 @minValue(0)
 @maxValue(20)
 param alwaysReadyInstances int = 0
-
 @description('Functions that keep another number ready: { delays: 4 }.')
 param alwaysReadyOverrides object = {}
 
@@ -93,21 +89,16 @@ param alwaysReadyOverrides object = {}
 
 @allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
 param storageRedundancy string = 'Standard_ZRS'
-
 @description('Days that dead letters and late events are kept.')
 @minValue(1)
 param deadLetterRetentionDays int = 90
-
 @allowed(['serverless', 'autoscale'])
 param cosmosMode string = 'autoscale'
-
 @description('Request units per second that each container may scale to.')
 @minValue(1000)
 param cosmosMaximumThroughput int = 4000
-
 @description('Regions that Cosmos DB replicates to, in the order of failover.')
 param cosmosSecondaryLocations string[] = []
-
 @description('Strong loses nothing when a region is lost, for the price of slower writes; it needs a second region to mean anything.')
 @allowed(['Session', 'BoundedStaleness', 'Strong'])
 param cosmosConsistency string = 'Session'
@@ -115,30 +106,22 @@ param cosmosConsistency string = 'Session'
 // --- Compliance and operation ----------------------------------------------------------------------------------
 
 param zoneRedundant bool = true
-
 @description('Encrypts hubs (Premium, Dedicated), storage and Cosmos DB with keys of your own.')
 param customerManagedKeys bool = false
-
 @description('Assigns the HITRUST, SOC 2 and PCI DSS initiatives to the resource group; they report and change nothing.')
 param policyAssignments bool = false
-
 @description('Refuses the deletion of whatever holds data.')
 param locks bool = false
-
 @description('Logs every read and write of data, not only changes of settings. Costs grow with the traffic.')
 param dataPlaneLogs bool = false
-
 @minValue(30)
 @maxValue(730)
 param logRetentionDays int = 30
-
 @description('Who hears of alerts; empty for nobody.')
 param alertEmail string = ''
-
 @description('Minutes that consumers, or event time, may lie behind before an alert is raised.')
 @minValue(1)
 param maximumLagMinutes int = 15
-
 @description('Unread events in one partition before an alert is raised.')
 @minValue(1)
 param maximumLagEvents int = 100000
@@ -223,34 +206,10 @@ module vault 'vault.bicep' = if (hasVault) {
   }
 }
 
-module hostStorage 'storage.bicep' = {
-  name: 'host-storage'
+module stores 'stores.bicep' = {
+  name: 'stores'
   params: {
-    name: 'sth${shortStem}'
-    location: location
-    tags: allTags
-    redundancy: storageRedundancy
-    publicAccess: publicAccess
-    ipRanges: ipRanges
-    restricted: hasNetwork
-    containers: ['deployment']
-    queues: []
-    // The host's own invocation logs. Leases and trigger checkpoints beside them are left alone.
-    expiring: [{ prefix: 'azure-webjobs-hosts/output-logs', days: 30 }]
-    hierarchical: false
-    trustServices: false
-    encryptionKeyUri: customerManagedKeys ? vault!.outputs.keyUris.storage : ''
-    serviceIdentityId: identity.outputs.serviceIdentityId
-    workspaceId: monitoring.outputs.workspaceId
-    dataPlaneLogs: dataPlaneLogs
-    lock: false
-  }
-}
-
-module dataStorage 'storage.bicep' = {
-  name: 'data-storage'
-  params: {
-    name: 'std${shortStem}'
+    shortStem: shortStem
     location: location
     tags: allTags
     redundancy: storageRedundancy
@@ -259,54 +218,22 @@ module dataStorage 'storage.bicep' = {
     restricted: hasNetwork
     containers: map(manifest.blobContainers, one => one.name)
     queues: map(manifest.queues, one => one.name)
-    // Checkpoint logs are never deleted by age: the log of a quiet partition is old and alive.
-    expiring: map(sideOutput, one => { prefix: '${one}/', days: deadLetterRetentionDays })
-    hierarchical: false
-    trustServices: false
+    sideOutput: sideOutput
+    deadLetterRetentionDays: deadLetterRetentionDays
+    capture: hasCapture
     encryptionKeyUri: customerManagedKeys ? vault!.outputs.keyUris.storage : ''
     serviceIdentityId: identity.outputs.serviceIdentityId
+    servicePrincipalId: identity.outputs.servicePrincipalId
     workspaceId: monitoring.outputs.workspaceId
     dataPlaneLogs: dataPlaneLogs
-    lock: locks
+    locks: locks
   }
 }
 
-module captureStorage 'storage.bicep' = if (hasCapture) {
-  name: 'capture-storage'
+module hubs 'hubs.bicep' = {
+  name: 'hubs'
   params: {
-    name: 'stc${shortStem}'
-    location: location
-    tags: allTags
-    redundancy: storageRedundancy
-    publicAccess: publicAccess
-    ipRanges: ipRanges
-    restricted: hasNetwork
-    containers: ['capture']
-    queues: []
-    expiring: []
-    hierarchical: true
-    // Event Hubs writes from outside the network, as a trusted service with its own identity.
-    trustServices: true
-    encryptionKeyUri: customerManagedKeys ? vault!.outputs.keyUris.storage : ''
-    serviceIdentityId: identity.outputs.serviceIdentityId
-    workspaceId: monitoring.outputs.workspaceId
-    dataPlaneLogs: dataPlaneLogs
-    lock: locks
-  }
-}
-
-module captureRole 'capture-role.bicep' = if (hasCapture) {
-  name: 'capture-role'
-  params: {
-    storageAccountName: captureStorage!.outputs.name
-    principalId: identity.outputs.servicePrincipalId
-  }
-}
-
-module hub 'hub.bicep' = {
-  name: 'hub'
-  params: {
-    name: 'evhns-${stem}'
+    stem: stem
     location: location
     tags: allTags
     tier: hubTier
@@ -317,51 +244,16 @@ module hub 'hub.bicep' = {
     publicAccess: publicAccess
     ipRanges: ipRanges
     restricted: hasNetwork
-    localAuth: false
-    hubs: mainHubs
+    mainHubs: mainHubs
+    kafkaHubs: kafkaHubs
     schemaGroup: schemaGroup
-    captureAccountId: hasCapture ? captureRole!.outputs.storageAccountId : ''
-    vaultUri: encryptHubs ? vault!.outputs.uri : ''
+    captureAccountId: stores.outputs.captureId
+    encrypt: encryptHubs
+    vaultName: hasVault ? vault!.outputs.name : ''
     serviceIdentityId: identity.outputs.serviceIdentityId
+    appPrincipalId: identity.outputs.appPrincipalId
     workspaceId: monitoring.outputs.workspaceId
-    lock: locks
-  }
-}
-
-// The Kafka trigger signs in with a connection string. Shared keys are a switch of the whole namespace, so its hubs
-// live in a second one and the first never has them.
-module kafkaHub 'hub.bicep' = if (hasKafka) {
-  name: 'kafka-hub'
-  params: {
-    name: 'evhns-${stem}-kafka'
-    location: location
-    tags: allTags
-    tier: hubTier
-    capacity: hubCapacity
-    maximumCapacity: hubMaximumCapacity
-    zoneRedundant: zoneRedundant
-    secondaryLocation: hubSecondaryLocation
-    publicAccess: publicAccess
-    ipRanges: ipRanges
-    restricted: hasNetwork
-    localAuth: true
-    hubs: kafkaHubs
-    schemaGroup: ''
-    captureAccountId: hasCapture ? captureRole!.outputs.storageAccountId : ''
-    vaultUri: encryptHubs ? vault!.outputs.uri : ''
-    serviceIdentityId: identity.outputs.serviceIdentityId
-    workspaceId: monitoring.outputs.workspaceId
-    lock: locks
-  }
-}
-
-module kafkaSecrets 'kafka-secrets.bicep' = if (hasKafka) {
-  name: 'kafka-secrets'
-  params: {
-    namespaceName: kafkaHub!.outputs.name
-    vaultName: vault!.outputs.name
-    hubNames: map(kafkaHubs, one => one.name)
-    principalId: identity.outputs.appPrincipalId
+    locks: locks
   }
 }
 
@@ -392,10 +284,10 @@ module roles 'roles.bicep' = {
   params: {
     principalId: identity.outputs.appPrincipalId
     producerPrincipalIds: producerPrincipalIds
-    hostStorageName: hostStorage.outputs.name
-    dataStorageName: dataStorage.outputs.name
+    hostStorageName: stores.outputs.hostName
+    dataStorageName: stores.outputs.dataName
     cosmosName: cosmos.outputs.name
-    namespaceName: hub.outputs.name
+    namespaceName: hubs.outputs.name
     insightsName: monitoring.outputs.insightsName
     hubs: mainHubs
     roles: manifest.roles
@@ -418,22 +310,34 @@ module app 'app.bicep' = {
     subnetId: createVnet ? network!.outputs.appSubnetId : existingAppSubnetId
     identityId: identity.outputs.appIdentityId
     clientId: identity.outputs.appClientId
-    packageContainerUri: '${hostStorage.outputs.blobEndpoint}deployment'
+    packageContainerUri: '${stores.outputs.hostBlobEndpoint}deployment'
     settings: manifest.settings
     sources: {
       cosmosEndpoint: cosmos.outputs.endpoint
-      dataBlobEndpoint: dataStorage.outputs.blobEndpoint
-      dataQueueEndpoint: dataStorage.outputs.queueEndpoint
-      hostAccountName: hostStorage.outputs.name
-      hubHost: hub.outputs.host
+      dataBlobEndpoint: stores.outputs.dataBlobEndpoint
+      dataQueueEndpoint: stores.outputs.dataQueueEndpoint
+      hostAccountName: stores.outputs.hostName
+      hubHost: hubs.outputs.host
       insightsConnection: monitoring.outputs.insightsConnection
-      kafkaBroker: hasKafka ? '${kafkaHub!.outputs.host}:9093' : ''
+      kafkaBroker: hubs.outputs.kafkaBroker
     }
-    kafkaSecretUris: hasKafka ? kafkaSecrets!.outputs.secretUris : {}
+    kafkaSecretUris: hubs.outputs.kafkaSecretUris
     workspaceId: monitoring.outputs.workspaceId
   }
-  // The host reads its storage as soon as it starts.
-  dependsOn: [roles]
+  // The host reads its storage as soon as it starts, and by then must find a way there.
+  dependsOn: [roles, endpoints]
+}
+
+module appEndpoint 'endpoints.bicep' = if (hasNetwork) {
+  name: 'app-endpoint'
+  params: {
+    stem: stem
+    location: location
+    tags: allTags
+    subnetId: createVnet ? network!.outputs.endpointSubnetId : existingEndpointSubnetId
+    existingDnsZoneIds: existingDnsZoneIds
+    targets: [{ name: 'app', id: app.outputs.id, group: 'sites' }]
+  }
 }
 
 module endpoints 'endpoints.bicep' = if (hasNetwork) {
@@ -446,17 +350,16 @@ module endpoints 'endpoints.bicep' = if (hasNetwork) {
     existingDnsZoneIds: existingDnsZoneIds
     targets: concat(
       [
-        { name: 'hub', id: hub.outputs.id, group: 'namespace' }
-        { name: 'host-blob', id: hostStorage.outputs.id, group: 'blob' }
-        { name: 'host-queue', id: hostStorage.outputs.id, group: 'queue' }
-        { name: 'data-blob', id: dataStorage.outputs.id, group: 'blob' }
+        { name: 'hub', id: hubs.outputs.id, group: 'namespace' }
+        { name: 'host-blob', id: stores.outputs.hostId, group: 'blob' }
+        { name: 'host-queue', id: stores.outputs.hostId, group: 'queue' }
+        { name: 'data-blob', id: stores.outputs.dataId, group: 'blob' }
         { name: 'cosmos', id: cosmos.outputs.id, group: 'Sql' }
-        { name: 'app', id: app.outputs.id, group: 'sites' }
         { name: 'monitor', id: monitoring.outputs.privateLinkScopeId, group: 'azuremonitor' }
       ],
-      empty(manifest.queues) ? [] : [{ name: 'data-queue', id: dataStorage.outputs.id, group: 'queue' }],
-      hasCapture ? [{ name: 'capture-dfs', id: captureStorage!.outputs.id, group: 'dfs' }, { name: 'capture-blob', id: captureStorage!.outputs.id, group: 'blob' }] : [],
-      hasKafka ? [{ name: 'kafka', id: kafkaHub!.outputs.id, group: 'namespace' }] : [],
+      empty(manifest.queues) ? [] : [{ name: 'data-queue', id: stores.outputs.dataId, group: 'queue' }],
+      hasCapture ? [{ name: 'capture-dfs', id: stores.outputs.captureId, group: 'dfs' }, { name: 'capture-blob', id: stores.outputs.captureId, group: 'blob' }] : [],
+      hasKafka ? [{ name: 'kafka', id: hubs.outputs.kafkaId, group: 'namespace' }] : [],
       hasVault ? [{ name: 'vault', id: vault!.outputs.id, group: 'vault' }] : []
     )
   }
@@ -470,7 +373,7 @@ module alerts 'alerts.bicep' = {
     tags: allTags
     workspaceId: monitoring.outputs.workspaceId
     actionGroupId: monitoring.outputs.actionGroupId
-    namespaceId: hub.outputs.id
+    namespaceId: hubs.outputs.id
     cosmosId: cosmos.outputs.id
     maximumLagMinutes: maximumLagMinutes
     maximumLagEvents: maximumLagEvents
@@ -485,9 +388,9 @@ module policy 'policy.bicep' = if (policyAssignments) {
 }
 
 output AZURE_FUNCTION_APP_NAME string = app.outputs.name
-output TIDEMARK_HUB_HOST string = hub.outputs.host
+output TIDEMARK_HUB_HOST string = hubs.outputs.host
 output TIDEMARK_COSMOS_ENDPOINT string = cosmos.outputs.endpoint
-output TIDEMARK_BLOB_ENDPOINT string = dataStorage.outputs.blobEndpoint
+output TIDEMARK_BLOB_ENDPOINT string = stores.outputs.dataBlobEndpoint
 output TIDEMARK_WARNINGS array = concat(
   hubTier == 'Standard' ? ['Event Hubs Standard writes no runtime audit logs: choose Premium where an auditor asks who read which hub.'] : [],
   customerManagedKeys && hubTier == 'Standard' ? ['Event Hubs Standard takes no customer-managed key: hubs stay under a key of the service.'] : [],
