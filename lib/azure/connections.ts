@@ -64,15 +64,11 @@ export class AzureConnections implements Connections {
     });
   }
 
-  async blobs(connection: string): Promise<BlobServiceClient> {
-    const { client } = await this.#once(`blobs ${connection}`, async () => {
-      const { BlobServiceClient } = await import("@azure/storage-blob");
-      const setting = this.#setting("Blob Storage", connection);
-      if (setting.kind === "connection string") {
-        return { client: BlobServiceClient.fromConnectionString(setting.value, BLOB_OPTIONS), close: () => undefined };
-      }
-      const credential = await this.#credential(setting.identity);
-      return { client: new BlobServiceClient(setting.endpoint, credential, BLOB_OPTIONS), close: () => undefined };
+  /** A client of blobs; with options other than the usual, one of its own. */
+  async blobs(connection: string, options: StoragePipelineOptions = BLOB_OPTIONS): Promise<BlobServiceClient> {
+    const { client } = await this.#once(`blobs ${connection} ${JSON.stringify(options)}`, async () => {
+      const made = await this.#makeBlobs(this.#setting("Blob Storage", connection), options);
+      return { client: made, close: () => undefined };
     });
     return client;
   }
@@ -114,6 +110,12 @@ export class AzureConnections implements Connections {
     const made = makeCredential(identity);
     this.#credentials.set(key, made);
     return made;
+  }
+
+  async #makeBlobs(setting: ServiceSetting, options: StoragePipelineOptions): Promise<BlobServiceClient> {
+    const { BlobServiceClient } = await import("@azure/storage-blob");
+    if (setting.kind === "connection string") return BlobServiceClient.fromConnectionString(setting.value, options);
+    return new BlobServiceClient(setting.endpoint, await this.#credential(setting.identity), options);
   }
 
   async #makeCosmos(setting: ServiceSetting): Promise<CosmosClient> {

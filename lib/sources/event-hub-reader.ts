@@ -10,6 +10,8 @@ export interface EventHubReaderOptions {
   /** A client of the repair consumer group; shared by the readers of all partitions, and never closed here. */
   readonly client: () => Promise<EventHubConsumerClient>;
   readonly partition: string;
+  /** How many partitions the hub is declared to have; when absent, any number is right. */
+  readonly partitions?: number;
   /** Seconds without an event after which a partition that holds no more has ended; see `read`. Default 5. */
   readonly quietSeconds?: number;
 }
@@ -24,17 +26,28 @@ const CHUNKS_AHEAD = 2;
 export class EventHubReader implements PartitionReader {
   readonly #client: () => Promise<EventHubConsumerClient>;
   readonly #partition: string;
+  readonly #partitions: number | undefined;
   readonly #quietSeconds: number;
   readonly #open = new Set<HubSubscription>();
 
-  constructor({ client, partition, quietSeconds = 5 }: EventHubReaderOptions) {
+  constructor({ client, partition, partitions, quietSeconds = 5 }: EventHubReaderOptions) {
     this.#client = client;
     this.#partition = partition;
+    this.#partitions = partitions;
     this.#quietSeconds = quietSeconds;
   }
 
   async bounds(): Promise<DetailedBounds> {
-    return readBounds(await this.#client(), this.#partition);
+    const client = await this.#client();
+    const bounds = await readBounds(client, this.#partition);
+    if (this.#partitions !== undefined && bounds.partitionCount !== this.#partitions) {
+      throw new TidemarkError(
+        "CONFIGURATION",
+        `Hub "${client.eventHubName}" has ${bounds.partitionCount} partitions and is declared with ${this.#partitions}.`,
+        { fix: "Say in handle(…) how many partitions the hub has." },
+      );
+    }
+    return bounds;
   }
 
   async sequenceAt(time: number): Promise<number> {
