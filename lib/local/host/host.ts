@@ -1,6 +1,6 @@
 import type { HostJson } from "./config/host-json.ts";
 import type { SettingsReader } from "./config/settings.ts";
-import { EventHubListener } from "./event-hubs/listener.ts";
+import { EventHubListener, type EventHubTrigger } from "./event-hubs/listener.ts";
 import type { Reporter } from "./events.ts";
 import { Executor } from "./executor.ts";
 import { HttpListener } from "./http/listener.ts";
@@ -48,6 +48,9 @@ export class Host {
     const storage = needsStorage.map((name) => settings.connection("AzureWebJobsStorage", name))[0] ?? "";
     settings.check();
 
+    for (const message of sharedGroups(triggers.eventHubs)) {
+      reporter.log({ level: "warning", category: "Host.Startup", message });
+    }
     const keepEmpty = /^true$/i.test(app.capabilities.IncludeEmptyEntriesInMessagePayload ?? "");
     const shared = { reporter, executor: this.executor, status: this.#status };
     const hubs = triggers.eventHubs.map((trigger) => {
@@ -87,4 +90,15 @@ export class Host {
     await this.#http?.close();
     await this.#outputs.close();
   }
+}
+
+/** Functions with the same consumer group take partitions and checkpoints from each other, here as in Azure. */
+function sharedGroups(triggers: readonly EventHubTrigger[]): string[] {
+  const groups = Map.groupBy(triggers, ({ eventHubName, consumerGroup }) => `${eventHubName}/${consumerGroup}`);
+  return [...groups]
+    .filter(([, users]) => users.length > 1)
+    .map(([group, users]) => {
+      const names = users.map(({ func }) => func.name).join(", ");
+      return `Functions ${names} share the consumer group ${group}: each sees only a part of the events. Give each its own.`;
+    });
 }

@@ -322,6 +322,17 @@ describe("an Event Hubs trigger", () => {
     await observed.until(() => checkpoints(observed).length === 1);
   });
 
+  it("warns of functions that share a consumer group", async () => {
+    const trigger = { connection: "Hub", eventHubName: hub, consumerGroup: "readers", handler: "x" };
+    const options = JSON.stringify(trigger).replace('"x"', "() => {}");
+    const source = `import { app } from "@azure/functions";
+      app.eventHub("one", ${options}); app.eventHub("two", ${options});`;
+    app = await writeApp({ "main.ts": source }, HOST_JSON);
+    const observed = await open({});
+    const warning = observed.logs.find(({ level }) => level === "warning");
+    assert.match(warning?.message ?? "", new RegExp(`Functions one, two share the consumer group ${hub}/readers`));
+  });
+
   it("shares the partitions with another host of the same group, and takes them over when that stops", async () => {
     const first = await open(MANY, { host: { instanceId: "first" } });
     const opened = (observed: ObservedHost) => observed.events.filter(({ kind }) => kind === "partition-opened").length;
