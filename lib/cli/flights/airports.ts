@@ -13,16 +13,20 @@ export interface Airport {
   readonly longitude: number;
 }
 
-/** Reads the airports of vega-datasets; throws NOT_FOUND when the file cannot be read. */
-export async function readAirports(): Promise<Airport[]> {
+/** The airports of vega-datasets, as comma-separated values; throws NOT_FOUND when the file cannot be read. */
+export async function airportsCsv(): Promise<string> {
   const path = packagedFile("airports.csv");
-  const text = await readFile(path, "utf8").catch((cause: unknown) => {
+  return readFile(path, "utf8").catch((cause: unknown) => {
     throw new TidemarkError("NOT_FOUND", `The airports in ${path} cannot be read: ${messageOf(cause)}.`, {
       fix: "Run `npm ci` to get the file anew.",
       cause,
     });
   });
-  const [header = [], ...rows] = parseCsv(text);
+}
+
+/** The rows of such a file. */
+export function parseAirports(csv: string): Airport[] {
+  const [header = [], ...rows] = parseCsv(csv);
   return rows.map((cells) => {
     const cell = (name: string) => cells[header.indexOf(name)] ?? "";
     return {

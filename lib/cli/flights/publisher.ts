@@ -19,15 +19,22 @@ export class Publisher {
   readonly #lanes: Lane[];
   readonly #keys = new Map<string, number>();
 
-  constructor(client: EventHubProducerClient, partitions: number) {
+  /** `skipped` says how many messages of each partition to leave out because the hub has them already. */
+  constructor(client: EventHubProducerClient, partitions: number, skipped: readonly number[] = []) {
     this.#client = client;
-    this.#lanes = Array.from({ length: partitions }, (_, partition) => new Lane(client, String(partition)));
+    this.#lanes = Array.from(
+      { length: partitions },
+      (_, partition) => new Lane(client, String(partition), skipped[partition] ?? 0),
+    );
   }
 
-  /** Takes a message into its partition's batch; the promise, if any, must be awaited before the next message. */
-  add(message: FlightMessage): Promise<void> | undefined {
+  /**
+   * Takes a message into its partition's batch; the promise, if any, must be awaited before the next message. Answers
+   * "there" for one that the hub has already.
+   */
+  add(message: FlightMessage): Promise<void> | "there" | undefined {
     const lane = this.#lanes[this.#partitionOf(message.partitionKey)] as Lane;
-    return lane.add(message);
+    return lane.skips() ? "there" : lane.add(message);
   }
 
   /** Sends what is waiting and resolves when everything is accepted. */
@@ -55,13 +62,22 @@ export class Publisher {
 class Lane {
   readonly partitionId: string;
   readonly #client: EventHubProducerClient;
+  #skip: number;
   #waiting: FlightMessage[] = [];
   #sending: Promise<void> = Promise.resolve();
   #underway = 0;
 
-  constructor(client: EventHubProducerClient, partitionId: string) {
+  constructor(client: EventHubProducerClient, partitionId: string, skip: number) {
     this.#client = client;
     this.partitionId = partitionId;
+    this.#skip = skip;
+  }
+
+  /** Whether the next message is one that the hub has already; it is then left out. */
+  skips(): boolean {
+    if (this.#skip === 0) return false;
+    this.#skip--;
+    return true;
   }
 
   add(message: FlightMessage): Promise<void> | undefined {

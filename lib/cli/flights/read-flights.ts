@@ -1,7 +1,14 @@
 import { fileURLToPath } from "node:url";
-import type { AsyncBuffer, FileMetaData } from "hyparquet";
 import { messageOf, TidemarkError } from "../../errors.ts";
 import { FlightTable } from "./flight-table.ts";
+
+/** Flights of a file, unpacked group by group. */
+export interface FlightFile {
+  /** As many rows as were asked for, or as the file has. */
+  readonly table: FlightTable;
+  /** Fills the table from a row to the end of that row's group; resolves with the row behind it. */
+  readGroup(from: number): Promise<number>;
+}
 
 /** How each column of the file goes into the table. */
 const COLUMNS: Readonly<Record<string, (table: FlightTable, row: number, value: never) => void>> = {
@@ -12,22 +19,12 @@ const COLUMNS: Readonly<Record<string, (table: FlightTable, row: number, value: 
   destination: (table, row, value: string) => table.setDestination(row, value),
 };
 
-/**
- * Reads the first `count` flights, in order of scheduled departure, of a parquet file; fewer when it holds fewer. Only
- * the row groups that are needed are read. Throws NOT_FOUND or UNSUPPORTED when the file cannot be read.
- */
-export async function readFlights(count: number, file?: string): Promise<FlightTable> {
-  const path = file ?? packagedFile("flights-3m.parquet");
-  try {
-    return await readRows(count, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") throw missing(path);
-    throw new TidemarkError("UNSUPPORTED", `The flights in ${path} cannot be read: ${messageOf(error)}.`, {
-      fix:
-        file === undefined ? "Run `npm ci` to get the file anew." : "Give a parquet file like vega-datasets' flights.",
-      cause: error,
-    });
-  }
+/** Opens a parquet file of flights; throws NOT_FOUND or UNSUPPORTED when it, or later a group of it, cannot be read. */
+export async function openFlights(count: number, path = packagedFile("flights-3m.parquet")): Promise<FlightFile> {
+  const guarded = <T>(work: Promise<T>): Promise<T> =>
+    work.catch((error: unknown) => Promise.reject(trouble(path, error)));
+  const { table, readGroup } = await guarded(open(count, path));
+  return { table, readGroup: (from) => guarded(readGroup(from)) };
 }
 
 /** Where a file of the vega-datasets package lies; throws NOT_FOUND when the package is not installed. */
@@ -43,48 +40,47 @@ export function packagedFile(name: string): string {
   }
 }
 
-async function readRows(count: number, path: string): Promise<FlightTable> {
-  const [{ asyncBufferFromFile, parquetMetadataAsync }, { compressors }] = await Promise.all([
+async function open(count: number, path: string): Promise<FlightFile> {
+  const [{ asyncBufferFromFile, parquetMetadataAsync, parquetRead }, { compressors }] = await Promise.all([
     import("hyparquet"),
     import("hyparquet-compressors"),
   ]);
   const file = await asyncBufferFromFile(path);
   const metadata = await parquetMetadataAsync(file);
-  const table = new FlightTable(Math.min(count, Number(metadata.num_rows)));
-  // Group by group, so that the values of one group are freed before the next is unpacked.
-  for (let group = 0, from = 0; from < table.length; group++) {
-    const rows = Number(metadata.row_groups[group]?.num_rows ?? 0);
-    await readGroup({ file, metadata, compressors }, table, from, Math.min(from + rows, table.length));
-    from += rows;
+  const ends: number[] = [];
+  for (const { num_rows } of metadata.row_groups) ends.push((ends.at(-1) ?? 0) + Number(num_rows));
+  const table = new FlightTable(Math.min(count, ends.at(-1) ?? 0));
+  if (table.length === 0) throw new Error("it holds no rows");
+  const readGroup = async (from: number): Promise<number> => {
+    const to = Math.min(table.length, ends.find((end) => end > from) ?? table.length);
+    const found = new Set<string>();
+    await parquetRead({
+      ...{ file, metadata, compressors, rowStart: from, rowEnd: to },
+      onChunk: ({ columnName, columnData, rowStart }) => {
+        const set = COLUMNS[columnName];
+        if (set === undefined) return;
+        found.add(columnName);
+        const last = Math.min(to, rowStart + columnData.length);
+        for (let row = Math.max(from, rowStart); row < last; row++)
+          set(table, row, columnData[row - rowStart] as never);
+      },
+    });
+    const missing = Object.keys(COLUMNS).filter((name) => !found.has(name));
+    if (missing.length > 0) throw new Error(`it has no column ${missing.join(", ")}`);
+    return to;
+  };
+  return { table, readGroup };
+}
+
+function trouble(path: string, error: unknown): TidemarkError {
+  if (error instanceof TidemarkError) return error;
+  if ((error as NodeJS.ErrnoException).code === "ENOENT") {
+    return new TidemarkError("NOT_FOUND", `There is no data file ${path}.`, {
+      fix: "Run `npm ci`, or name another file with --data.",
+    });
   }
-  return table;
-}
-
-interface Source {
-  readonly file: AsyncBuffer;
-  readonly metadata: FileMetaData;
-  readonly compressors: NonNullable<Parameters<typeof import("hyparquet").parquetRead>[0]["compressors"]>;
-}
-
-async function readGroup(source: Source, table: FlightTable, from: number, to: number): Promise<void> {
-  const { parquetRead } = await import("hyparquet");
-  await parquetRead({
-    ...source,
-    columns: Object.keys(COLUMNS),
-    rowStart: from,
-    rowEnd: to,
-    onChunk: ({ columnName, columnData, rowStart }) => {
-      const set = COLUMNS[columnName];
-      if (set === undefined) return;
-      const first = Math.max(from, rowStart);
-      const last = Math.min(to, rowStart + columnData.length);
-      for (let row = first; row < last; row++) set(table, row, columnData[row - rowStart] as never);
-    },
-  });
-}
-
-function missing(path: string): TidemarkError {
-  return new TidemarkError("NOT_FOUND", `There is no data file ${path}.`, {
-    fix: "Run `npm ci`, or name another file with --data.",
+  return new TidemarkError("UNSUPPORTED", `The flights in ${path} cannot be read: ${messageOf(error)}.`, {
+    fix: "It should be a parquet file like flights-3m.parquet of vega-datasets; `npm ci` brings that one back.",
+    cause: error,
   });
 }

@@ -4,20 +4,27 @@ import type { ExpectedSideOutputs, SideKindName } from "./expected-side-outputs.
 
 const FOLDERS: Readonly<Record<SideKindName, string>> = { "dead-letter": "dead-letters", late: "late" };
 
+/** How many records of each kind were found, by pipeline. */
+export type FoundSideOutputs = Readonly<Record<string, Readonly<Record<SideKindName, number>>>>;
+
 /** Reads the side outputs of every pipeline and compares which events they hold, and how often. */
 export async function compareSideOutputs(
   container: ContainerClient,
   expected: ExpectedSideOutputs,
   differences: Differences,
-): Promise<void> {
+): Promise<FoundSideOutputs> {
+  const all: Record<string, Record<SideKindName, number>> = {};
   for (const [pipeline, kinds] of Object.entries(expected)) {
+    all[pipeline] = { "dead-letter": 0, late: 0 };
     for (const kind of Object.keys(FOLDERS) as SideKindName[]) {
       const found = await placesIn(container, `${FOLDERS[kind]}/${pipeline}/`);
+      all[pipeline][kind] = found.length;
       const { count, places } = kinds[kind];
       differences.equal(`${kind} records of ${pipeline}`, found.length, count);
       if (places !== undefined) comparePlaces(`${kind} records of ${pipeline}`, found, places, differences);
     }
   }
+  return all;
 }
 
 async function placesIn(container: ContainerClient, prefix: string): Promise<string[]> {

@@ -20,6 +20,7 @@ export class ExpectedDelays {
       "delays",
       () => [],
       (origin, start, delays) => ({
+        id: `${origin}-${new Date(start).toISOString()}`,
         origin,
         airport: airports.get(origin)?.name ?? "unknown",
         state: airports.get(origin)?.state ?? "unknown",

@@ -1,4 +1,4 @@
-/** A document as the database should hold it, without `id` and the database's own fields. */
+/** A document as the database should hold it, without the database's own fields. */
 export type ExpectedDocument = Readonly<Record<string, string | number>>;
 
 /** The documents that one container should hold, by the values that make each of them unique. */

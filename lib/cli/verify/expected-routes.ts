@@ -14,6 +14,7 @@ export class ExpectedRoutes {
     "routes",
     () => [],
     (route, start, delays) => ({
+      id: `${route}-${new Date(start).toISOString()}`,
       route,
       windowStart: new Date(start).toISOString(),
       windowEnd: new Date(start + DAY_MS).toISOString(),

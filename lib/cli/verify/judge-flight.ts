@@ -10,7 +10,7 @@ export interface JudgedFlight {
 }
 
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
-const AIRPORT = /^[A-Z0-9]{3,4}$/;
+const CODE_LENGTH = 3;
 
 /** Reads a body as a plausible flight; undefined when it is none. Written from the data's description, not from the schema. */
 export function judgeFlight(body: Uint8Array): JudgedFlight | undefined {
@@ -23,7 +23,7 @@ export function judgeFlight(body: Uint8Array): JudgedFlight | undefined {
   // Date.parse turns the 30th of February into the 2nd of March.
   if (Number.isNaN(time) || !new Date(time).toISOString().startsWith(scheduled.slice(0, 19))) return undefined;
   if (typeof delay !== "number" || delay < -60) return undefined;
-  if (typeof distance !== "number" || distance < 0) return undefined;
+  if (typeof distance !== "number" || distance <= 0) return undefined;
   if (!isAirport(origin) || !isAirport(destination)) return undefined;
   return { id, time, delay, distance, origin, destination };
 }
@@ -37,5 +37,5 @@ function parse(body: Uint8Array): unknown {
 }
 
 function isAirport(value: unknown): value is string {
-  return typeof value === "string" && AIRPORT.test(value);
+  return typeof value === "string" && value.length === CODE_LENGTH;
 }

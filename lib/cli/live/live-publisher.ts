@@ -1,0 +1,94 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { EventHubProducerClient } from "@azure/event-hubs";
+import { departures } from "../flights/departures.ts";
+import { flightMessages } from "../flights/messages.ts";
+import { Publisher } from "../flights/publisher.ts";
+import type { FlightFile } from "../flights/read-flights.ts";
+import { FLIGHTS_HUB, FLIGHTS_PARTITIONS } from "../pipelines.ts";
+
+/** At first two hours of flights a second, so that windows close while one looks; then a pace to leave running. */
+const OPENING_EVENTS = 20_000;
+const OPENING_RATE = 2000;
+const LATER_RATE = 200;
+const TICK_MS = 50;
+
+export interface LivePublishing {
+  readonly connectionString: string;
+  readonly flights: FlightFile;
+  readonly noise: number;
+  readonly seed: number;
+  /** Events per second; undefined for the pace of a first look. */
+  readonly rate: number | undefined;
+  /** What each partition of the hub holds already, from earlier runs. */
+  readonly there: readonly number[];
+  readonly signal: AbortSignal;
+  readonly onPublished: (events: number) => void;
+}
+
+/**
+ * Publishes flights at a steady rate, going on behind what earlier runs have published; resolves at the end of the data,
+ * or when the signal says so, with everything accepted that was taken.
+ */
+export async function publishLive(options: LivePublishing): Promise<void> {
+  const { connectionString, flights, there, signal } = options;
+  const client = new EventHubProducerClient(connectionString, FLIGHTS_HUB);
+  const publisher = new Publisher(client, FLIGHTS_PARTITIONS, there);
+  const pace = new Pace(options.rate, publisher, options.onPublished, signal);
+  try {
+    for await (const messages of flightMessages(flights.table, departures(flights), options)) {
+      for (const message of messages) {
+        const taken = publisher.add(message);
+        if (taken === "there") continue;
+        if (taken !== undefined) await taken;
+        if (pace.full()) await pace.nextTick();
+        if (signal.aborted) break;
+      }
+      if (signal.aborted) break;
+    }
+    await publisher.flush();
+  } finally {
+    await client.close();
+  }
+}
+
+/** Lets through so many messages a tick. */
+class Pace {
+  readonly #rate: number | undefined;
+  readonly #publisher: Publisher;
+  readonly #onPublished: (events: number) => void;
+  readonly #signal: AbortSignal;
+  #sent = 0;
+  #owed = 0;
+  #last = performance.now();
+
+  constructor(
+    rate: number | undefined,
+    publisher: Publisher,
+    onPublished: (events: number) => void,
+    signal: AbortSignal,
+  ) {
+    this.#rate = rate;
+    this.#publisher = publisher;
+    this.#onPublished = onPublished;
+    this.#signal = signal;
+  }
+
+  /** Counts a message; true when the tick has had its share. */
+  full(): boolean {
+    this.#sent++;
+    return --this.#owed <= 0;
+  }
+
+  async nextTick(): Promise<void> {
+    await this.#publisher.flush();
+    this.#onPublished(this.#sent);
+    do {
+      if (!this.#signal.aborted) await sleep(TICK_MS, undefined, { signal: this.#signal }).catch(() => {});
+      const now = performance.now();
+      const rate = this.#rate ?? (this.#sent < OPENING_EVENTS ? OPENING_RATE : LATER_RATE);
+      // Time that was lost to something slow is not made up for: the rate would jump.
+      this.#owed += (rate * Math.min(now - this.#last, 4 * TICK_MS)) / 1000;
+      this.#last = now;
+    } while (this.#owed < 1 && !this.#signal.aborted);
+  }
+}

@@ -1,0 +1,85 @@
+import type { FunctionsHost, HostEvent, LogEntry } from "../../local/host/index.ts";
+import { LatencyHistogram, parseCommitLine } from "../../telemetry/metrics.ts";
+import { whole } from "../screen/text.ts";
+
+/** Trouble of the same kind is told once in so many milliseconds. */
+const REPEAT_MS = 5000;
+
+/** Follows what host and worker say during a run. */
+export class Watcher {
+  /** From an event's enqueued time to the delivery of its batch, in pipeline `delays`. */
+  readonly latencies = new LatencyHistogram();
+  /** The last commit of each task that left nothing undelivered: "pipeline/partition" → sequence. */
+  readonly delivered = new Map<string, number>();
+  /** Changes whenever anything gets done. */
+  activity = 0;
+  /** Why the run cannot be finished, if so. */
+  failure: string | undefined;
+  onProgress: (processed: number) => void = () => {};
+  readonly #say: (text: string) => void;
+  readonly #positions = new Map<string, number>();
+  readonly #told = new Map<string, number>();
+  #worker: number | undefined;
+  #closed = false;
+
+  constructor(say: (text: string) => void) {
+    this.#say = say;
+  }
+
+  readonly log = (entry: LogEntry): void => {
+    const commit = parseCommitLine(entry.message);
+    if (commit === undefined) {
+      if (entry.level === "error" || entry.level === "critical" || entry.level === "warning") this.#tell(entry);
+      return;
+    }
+    const task = `${commit.pipeline}/${commit.partition}`;
+    this.activity++;
+    this.#positions.set(task, commit.position);
+    if (commit.pendingFrames === 0) this.delivered.set(task, commit.sequence);
+    if (commit.pipeline === "delays") this.latencies.merge(commit.latency);
+    this.onProgress(this.#processed());
+  };
+
+  readonly event = (event: HostEvent): void => {
+    if (event.kind === "worker-ready") this.#worker = event.pid;
+    if (event.kind === "worker-died") {
+      this.#worker = undefined;
+      if (!this.#closed) this.#say(`The worker ${event.pid} ended (${event.reason}).`);
+    }
+    if (event.kind === "host-failed") this.failure = event.message;
+    if (event.kind === "checkpointed") this.activity++;
+  };
+
+  /** Kills the worker if there is one at work. */
+  kill(host: FunctionsHost): boolean {
+    if (this.#worker === undefined) return false;
+    this.#worker = undefined;
+    host.killWorker("SIGKILL");
+    return true;
+  }
+
+  describe(): string {
+    return `${whole(this.#processed())} processed in three pipelines`;
+  }
+
+  /** From now on the end of the worker is no news. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  #processed(): number {
+    let sum = 0;
+    for (const position of this.#positions.values()) sum += position;
+    return sum;
+  }
+
+  #tell(entry: LogEntry): void {
+    if (this.#closed) return;
+    const text = entry.message.split("\n")[0] ?? "";
+    const now = performance.now();
+    const before = this.#told.get(text);
+    if (before !== undefined && now - before < REPEAT_MS) return;
+    this.#told.set(text, now);
+    this.#say(text);
+  }
+}

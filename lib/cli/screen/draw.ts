@@ -1,0 +1,99 @@
+import { bar, sparkline } from "./glyphs.ts";
+import type { Paint } from "./paint.ts";
+import { clip, clock, cut, hour, instant, left, minutes, right, whole } from "./text.ts";
+import type { AirportView, LiveView, PipelineView } from "./view.ts";
+
+export interface Size {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** An average delay of so many minutes fills the bar. */
+const FULL_BAR_MINUTES = 45;
+const RATE_COLUMNS = 24;
+const NOTES = 3;
+
+/** Draws the whole screen: at most as many lines as there are rows, none wider than the columns. */
+export function draw(view: LiveView, size: Size, paint: Paint): string[] {
+  const head = [...title(view, size, paint), ...pipelines(view.pipelines, paint), ""];
+  const foot = ["", ...footer(view, paint)];
+  const room = Math.max(0, size.rows - 1 - head.length - foot.length - 1);
+  const lines = [...head, ...airports(view.airports.slice(0, room), size, paint), ...foot];
+  return lines.slice(0, Math.max(1, size.rows - 1)).map((line) => clip(line, size.columns));
+}
+
+function title(view: LiveView, size: Size, paint: Paint): string[] {
+  const name = `${paint.accent("≋≋")} ${paint.bold("tidemark")}${paint.dim("  every flight in the USA, 2001, as it left")}`;
+  const rates = view.publishRates.slice(-RATE_COLUMNS);
+  const spark = paint.accent(sparkline(rates, 0, Math.max(1, ...rates)));
+  const rate = `${paint.bold(whole(rates.at(-1) ?? 0))} events/s`;
+  const total = `${paint.bold(whole(view.published))} published`;
+  const time = paint.dim(clock(view.elapsed));
+  const gap = size.columns - 1;
+  return ["", ` ${left(name, gap - 8)}${right(time, 7)}`, "", ` ${left(spark, RATE_COLUMNS)}  ${rate}   ${total}`, ""];
+}
+
+function pipelines(rows: readonly PipelineView[], paint: Paint): string[] {
+  const header = ["pipeline", "events/s", "event time has come to", "lag", "late", "dead letters", "duplicates"];
+  const line = ([name, rate, mark, lag, late, dead, twice]: readonly string[]) =>
+    ` ${left(name ?? "", 10)}${right(rate ?? "", 10)}   ${left(mark ?? "", 23)}${right(lag ?? "", 8)}` +
+    `${right(late ?? "", 8)}${right(dead ?? "", 14)}${right(twice ?? "", 12)}`;
+  const body = rows.map((row) =>
+    line([
+      paint.bold(row.name),
+      whole(row.eventsPerSecond),
+      row.watermark === undefined ? paint.dim("nothing seen yet") : paint.accent(instant(row.watermark)),
+      row.lag > 0 ? whole(row.lag) : paint.dim("0"),
+      row.late > 0 ? paint.warn(whole(row.late)) : paint.dim("0"),
+      row.deadLetters > 0 ? paint.bad(whole(row.deadLetters)) : paint.dim("0"),
+      row.duplicates > 0 ? whole(row.duplicates) : paint.dim("0"),
+    ]),
+  );
+  return [paint.dim(line(header)), ...body];
+}
+
+/** Columns beside the airport's name, the bar and the history. */
+const FIXED_COLUMNS = 55;
+
+function airports(rows: readonly AirportView[], size: Size, paint: Paint): string[] {
+  const spare = size.columns - FIXED_COLUMNS;
+  const history = Math.max(0, Math.min(24, Math.floor(spare * 0.35)));
+  const bars = Math.max(0, Math.min(24, Math.floor(spare * 0.3)));
+  const names = Math.max(0, Math.min(30, spare - history - bars - 4));
+  const header =
+    ` ${left("", 5)}${left("airport", names)} ${left("", 3)} ${left("hour (UTC)", 12)}${right("flights", 8)}` +
+    `${right("late", 7)}${right("p95", 9)}${right("avg min", 9)}  ${left("", bars)}  ${history > 10 ? "avg, last 24 h" : ""}`;
+  if (rows.length === 0) return [paint.dim(header), paint.dim("      the first window closes in a moment …")];
+  return [paint.dim(header), ...rows.map((row) => airport(row, { names, bars, history }, paint))];
+}
+
+function airport(row: AirportView, columns: Record<"names" | "bars" | "history", number>, paint: Paint): string {
+  const share = row.avgDelay / FULL_BAR_MINUTES;
+  const late = `${Math.round((100 * row.late) / row.flights)} %`;
+  const recent = row.history.slice(-columns.history);
+  const past = recent.map((value) => heatOf(value, paint)).join("");
+  return (
+    ` ${paint.bold(left(row.code, 4))} ${left(cut(row.name, columns.names), columns.names)} ${left(row.state, 3)} ` +
+    `${left(hour(row.windowStart), 12)}${right(whole(row.flights), 8)}${right(late, 7)}` +
+    `${right(paint.dim(minutes(row.p95Delay)), 9)}${right(paint.heat(share, minutes(row.avgDelay)), 9)}  ` +
+    `${paint.heat(share, left(bar(share, columns.bars), columns.bars))}  ${" ".repeat(columns.history - recent.length)}${past}`
+  );
+}
+
+function heatOf(value: number | undefined, paint: Paint): string {
+  return value === undefined ? " " : paint.heat(value / FULL_BAR_MINUTES, sparkline([value], 0, FULL_BAR_MINUTES));
+}
+
+function footer(view: LiveView, paint: Paint): string[] {
+  const documents = Object.entries(view.documents).map(([name, count]) => `${name} ${paint.bold(whole(count))}`);
+  const places = view.places.map(([name, address]) => `${name} ${paint.accent(address)}`);
+  const notes = view.notes.slice(-NOTES).map(({ at, text }) => paint.dim(` ${clock(at)}  ${text}`));
+  const trouble = view.trouble === undefined ? [] : [` ${paint.bad("●")} ${paint.bold(view.trouble)}`];
+  return [
+    ...trouble,
+    ...notes,
+    ` ${paint.dim("documents")}  ${documents.join("   ") || paint.dim("none yet")}`,
+    ` ${paint.dim("look")}  ${places.join("   ")}`,
+    paint.dim(" Ctrl-C stops everything; the next `npm start` goes on from here."),
+  ];
+}
