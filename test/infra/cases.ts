@@ -93,6 +93,7 @@ export const VARIATIONS: readonly Variation[] = [
   vary("dev, rich", "dev", {}, RICH),
   vary("prod, rich", "prod", { hubSecondaryLocation: "northeurope", producerPrincipalIds: [PRODUCER()] }, RICH),
   vary("restricted", "dev", { networkAccess: "restricted", allowedIpRanges: ["203.0.113.7", "198.51.100.0/24"] }),
+  vary("public with ranges", "dev", { allowedIpRanges: ["203.0.113.7"] }),
   vary("nat and trusted ranges", "prod", {
     outbound: "nat",
     trustedAddressPrefixes: ["10.0.0.0/16"],
@@ -149,8 +150,10 @@ function vary(name: string, base: "dev" | "prod", changed: Parameters, manifest:
   return { name, parameters: { ...parametersOf(base), ...changed }, manifest };
 }
 
-/** Evaluates a variation; `edit` sees every file of the template first. */
-export function evaluateCase({ name, parameters, manifest }: Variation, edit: Edit = (_, text) => text): Case {
-  const withManifest: Edit = (path, text) => edit(path, path === "manifest.json" ? JSON.stringify(manifest) : text);
-  return { name, parameters, manifest, evaluated: evaluateInfra(parameters, withManifest) };
+/** Evaluates a variation; `edit` sees every file of the template first, and may leave something unused. */
+export function evaluateCase({ name, parameters, manifest }: Variation, edit?: Edit): Case {
+  const json = JSON.stringify(manifest);
+  const read: Edit = (path, text) => (path === "manifest.json" ? json : text);
+  const evaluated = evaluateInfra(parameters, read, edit);
+  return { name, parameters, manifest, evaluated };
 }

@@ -38,11 +38,27 @@ export function parametersOf(environment: EnvironmentName): Record<string, Json>
   return Object.fromEntries(Object.entries(parameters).map(([name, { value }]) => [name, value]));
 }
 
-/** Evaluates `main.bicep`; `edit` sees every file before it is parsed, so a test can break the template. */
-export function evaluateInfra(parameters: Parameters, edit: Edit = (_, text) => text): Evaluated {
+/**
+ * Evaluates `main.bicep`. `replace` may stand another file in, such as the manifest; what `edit` makes of a file is not
+ * held to using everything it declares, so a test can break the template with it.
+ */
+export function evaluateInfra(parameters: Parameters, replace: Edit = unchanged, edit?: Edit): Evaluated {
   return evaluateProgram("main.bicep", parameters, {
-    read: (path) => edit(path, readFileSync(resolve(INFRA, path), "utf8")),
+    read: (path) => (edit ?? unchanged)(path, replace(path, readInfra(path))),
+    allowUnused: edit !== undefined,
     surroundings: SURROUNDINGS,
     types: KNOWN_TYPES,
   });
+}
+
+function unchanged(_: string, text: string): string {
+  return text;
+}
+
+const files = new Map<string, string>();
+
+function readInfra(path: string): string {
+  const text = files.get(path) ?? readFileSync(resolve(INFRA, path), "utf8");
+  files.set(path, text);
+  return text;
 }

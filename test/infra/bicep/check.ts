@@ -21,7 +21,7 @@ const RESOURCE_KEYS = new Set(
 const MODULE_KEYS = new Set(["name", "params", "dependsOn"]);
 
 /** Finds what can be known wrong without evaluating: names, arity of symbols, cycles, things never used. */
-export function checkFile(file: BicepFile): void {
+export function checkFile(file: BicepFile, allowUnused = false): void {
   const symbols = new Map<string, Declaration>();
   for (const declaration of file.declarations) {
     // Outputs have names of their own.
@@ -35,16 +35,18 @@ export function checkFile(file: BicepFile): void {
 
   const uses = new Map(file.declarations.map((declaration) => [declaration, usesOf(file, declaration, symbols)]));
   const used = new Set([...uses.values()].flatMap((names) => [...names]));
-  for (const declaration of file.declarations) checkDeclaration(file, declaration, used);
+  for (const declaration of file.declarations) {
+    if (!allowUnused) checkUse(file, declaration, used);
+    if (declaration.kind === "resource") checkKeys(file, declaration.body, RESOURCE_KEYS, ["name"]);
+    if (declaration.kind === "module") checkKeys(file, declaration.body, MODULE_KEYS, ["name"]);
+  }
   checkCycles(file, symbols, uses);
 }
 
-function checkDeclaration(file: BicepFile, declaration: Declaration, used: ReadonlySet<string>): void {
+function checkUse(file: BicepFile, declaration: Declaration, used: ReadonlySet<string>): void {
   const { kind, name, line } = declaration;
   const mustBeUsed = kind === "param" || kind === "var" || (kind === "resource" && declaration.existing);
   if (mustBeUsed && !used.has(name)) throw fault(file, line, `"${name}" is never used`);
-  if (kind === "resource") checkKeys(file, declaration.body, RESOURCE_KEYS, ["name"]);
-  if (kind === "module") checkKeys(file, declaration.body, MODULE_KEYS, ["name"]);
 }
 
 function checkKeys(file: BicepFile, body: Body, allowed: ReadonlySet<string>, needed: readonly string[]): void {

@@ -36,7 +36,12 @@ export interface ProgramOptions {
   readonly surroundings: Surroundings;
   /** `TYPE@VERSION` of every resource type that a template may use. */
   readonly types: ReadonlySet<string>;
+  /** Lets parameters and variables go unused: a template that a test broke on purpose often has some. */
+  readonly allowUnused?: boolean;
 }
+
+/** Parsing and checking is most of the work, and most files are the same in every evaluation. */
+const parsedFiles = new Map<string, BicepFile>();
 
 /** Turns a main file and its parameters into concrete resources; throws a BicepError at the first fault. */
 export function evaluateProgram(
@@ -52,16 +57,17 @@ export class Program {
   readonly read: (path: string) => string;
   readonly surroundings: Surroundings;
   readonly #types: ReadonlySet<string>;
-  readonly #files = new Map<string, BicepFile>();
+  readonly #allowUnused: boolean;
   readonly #resources: Resource[] = [];
   readonly #modules: (() => void)[] = [];
   readonly #moduleNames = new Set<string>();
   readonly #outputs: Evaluated["allOutputs"][number][] = [];
 
-  constructor({ read, surroundings, types }: ProgramOptions) {
+  constructor({ read, surroundings, types, allowUnused = false }: ProgramOptions) {
     this.read = read;
     this.surroundings = surroundings;
     this.#types = types;
+    this.#allowUnused = allowUnused;
   }
 
   get groupId(): string {
@@ -81,11 +87,13 @@ export class Program {
   }
 
   load(path: string): { deploy: (given: Readonly<Record<string, Json>>) => Readonly<Record<string, Json>> } {
-    let file = this.#files.get(path);
+    const source = this.read(path);
+    const key = `${this.#allowUnused} ${path}\n${source}`;
+    let file = parsedFiles.get(key);
     if (file === undefined) {
-      file = parseBicep(path, this.read(path));
-      checkFile(file);
-      this.#files.set(path, file);
+      file = parseBicep(path, source);
+      checkFile(file, this.#allowUnused);
+      parsedFiles.set(key, file);
     }
     const parsed = file;
     const deploy = (given: Readonly<Record<string, Json>>): Readonly<Record<string, Json>> => {
