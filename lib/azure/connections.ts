@@ -15,9 +15,6 @@ const BLOB_OPTIONS: StoragePipelineOptions = {
   retryOptions: { maxTries: 4, tryTimeoutInMs: 30_000, retryDelayInMs: 200, maxRetryDelayInMs: 2_000 },
 };
 
-/** Local Cosmos DB takes as many requests at once as sinks make; the service closes idle sockets after 3 minutes. */
-const COSMOS_AGENT = { keepAlive: true, maxSockets: 256, scheduling: "lifo", timeout: 150_000 } as const;
-
 /**
  * Clients of Azure services by the name of their connection setting: each is made when first asked for and shared by
  * the whole process. The SDKs themselves are loaded then too, because they make up most of a cold start.
@@ -122,7 +119,7 @@ export class AzureConnections implements Connections {
     const { CosmosClient } = await import("@azure/cosmos");
     const emulator = setting.kind === "connection string" && setting.emulator;
     const options: CosmosClientOptions = {
-      agent: await makeAgent(setting),
+      // No agent of our own: the SDK's keeps connections alive, and only with it does it accept an emulator's plain http.
       connectionPolicy: {
         requestTimeout: 10_000,
         // An emulator names endpoints that cannot be reached from here, such as its container's address.
@@ -145,10 +142,4 @@ async function makeCredential({ managed, clientId }: Identity): Promise<TokenCre
   const { DefaultAzureCredential, ManagedIdentityCredential } = await import("@azure/identity");
   if (managed) return clientId ? new ManagedIdentityCredential({ clientId }) : new ManagedIdentityCredential();
   return new DefaultAzureCredential(clientId ? { managedIdentityClientId: clientId } : {});
-}
-
-async function makeAgent(setting: ServiceSetting): Promise<NonNullable<CosmosClientOptions["agent"]>> {
-  const address = setting.kind === "identity" ? setting.endpoint : setting.value;
-  const { Agent } = /(^|AccountEndpoint=)http:/.test(address) ? await import("node:http") : await import("node:https");
-  return new Agent(COSMOS_AGENT);
 }

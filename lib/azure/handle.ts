@@ -1,10 +1,11 @@
-import { app, type EventHubFunctionOptions, type RetryOptions } from "@azure/functions";
+import { app, type EventHubFunctionOptions, type InvocationContext, type RetryOptions } from "@azure/functions";
 import type { StartPosition } from "../engine/start.ts";
 import { TidemarkError } from "../errors.ts";
 import type { Pipeline } from "../stream/pipeline.ts";
 import { tablesOf } from "../stream/plan.ts";
 import { registerFunction } from "./registry.ts";
 import { runtime } from "./runtime.ts";
+import { drainOnSignal } from "./shutdown.ts";
 
 export interface HandleOptions {
   /** The setting, or prefix of settings, that says how to reach the hub. Default "EventHubConnection". */
@@ -71,8 +72,10 @@ export function handle(pipeline: Pipeline, options: HandleOptions): EventHubFunc
     // Missing in the typed options, though the trigger knows it: only as binary do bodies arrive unharmed.
     dataType: "binary",
     retry,
-    handler: (payload: unknown, context: Parameters<EventHubFunctionOptions["handler"]>[1]) =>
-      runtime.handle({ pipeline, description, from, onLoss }, payload, context),
+    handler: (payload: unknown, context: InvocationContext) => {
+      watchSignal();
+      return runtime.handle({ pipeline, description, from, onLoss }, payload, context);
+    },
   };
   return trigger;
 }
@@ -98,12 +101,17 @@ function checkOptions(
   }
 }
 
-let hooked = false;
+const drainAtTheEnd = once(() => app.hook.appTerminate(() => runtime.drain(DRAIN_MS)));
 
-function drainAtTheEnd(): void {
-  if (hooked) return;
-  hooked = true;
-  app.hook.appTerminate(() => runtime.drain(DRAIN_MS));
+/** Not before the first batch: commands that only load the app keep their own ways to end. */
+const watchSignal = once(() => drainOnSignal(() => runtime.drain(DRAIN_MS)));
+
+function once(action: () => void): () => void {
+  let done = false;
+  return () => {
+    if (!done) action();
+    done = true;
+  };
 }
 
 /** File and line of whoever called a function, for messages. */

@@ -37,7 +37,8 @@ interface Shared {
 interface Slot {
   readonly task: Task;
   batch: readonly HubEvent[];
-  measured: number;
+  /** Of the task, as its last commit left it. */
+  position: number | undefined;
   log: InvocationContext | undefined;
 }
 
@@ -79,7 +80,6 @@ export class Runtime {
     const { partition, events } = readBatch(payload, context.triggerMetadata);
     const slot = await this.#slotOf(fn, partition);
     slot.batch = events;
-    slot.measured = 0;
     slot.log = context;
     await slot.task.handle(events, this.#stop.signal);
   }
@@ -119,7 +119,7 @@ export class Runtime {
       onLoss,
       onCommit: (metrics) => this.#report(slot, metrics),
     });
-    const slot: Slot = { task, batch: [], measured: 0, log: undefined };
+    const slot: Slot = { task, batch: [], position: undefined, log: undefined };
     return slot;
   }
 
@@ -143,11 +143,12 @@ export class Runtime {
   #report(slot: Slot, metrics: CommitMetrics): void {
     const latency = new LatencyHistogram();
     const now = this.#world.now();
-    for (; slot.measured < slot.batch.length; slot.measured++) {
-      const event = slot.batch[slot.measured] as HubEvent;
-      if (event.sequenceNumber >= metrics.position) break;
-      latency.add(now - event.enqueuedTime);
+    // The batch may hold events that were committed before; events read from the hub again are not in it.
+    const from = slot.position ?? metrics.position - metrics.events;
+    for (const { sequenceNumber, enqueuedTime } of slot.batch) {
+      if (sequenceNumber >= from && sequenceNumber < metrics.position) latency.add(now - enqueuedTime);
     }
+    slot.position = metrics.position;
     slot.log?.debug(METRIC_PREFIX, formatCommitLine(metrics, latency));
   }
 
