@@ -175,7 +175,8 @@ export class Peer {
     const firstSequence = startSequence(resolved.entity.log, selectorOf(link));
     if (typeof firstSequence !== "number") return firstSequence;
     const runtimeMetrics = wants(link.desired_capabilities, runtimeMetric);
-    const epoch = link.properties?.[epochProperty] as number | undefined;
+    const level: unknown = link.properties?.[epochProperty];
+    const epoch = typeof level === "number" ? level : undefined;
     const name = String(link.properties?.[receiverNameProperty] ?? "nil");
     const reader = new Reader(link, resolved.entity, { name, epoch, firstSequence, runtimeMetrics }, this);
     const refusal = this.context.readerGroups.admit(reader.place, reader);
