@@ -212,6 +212,9 @@ describe("hierarchical partition keys", () => {
     assert.equal(await find("c.tenant = 'a' AND c.user = 'v'"), "3");
     assert.equal(await find("c.user = 'v'", ["a"]), "3");
     assert.equal(await find("c.tenant = 'ab'", ["a"]), "");
+    await container.items.create({ id: "5", tenant: 1, user: "u", session: 1 });
+    await container.items.create({ id: "6", tenant: 12, user: "u", session: 1 });
+    assert.equal(await find("c.tenant = 1"), "5");
   });
 });
 

@@ -77,7 +77,9 @@ describe("the Cosmos DB server", () => {
     assert.equal(await failure(container.items.create({ id: "1", pk: "p" })), "500");
     assert.equal(await failure(container.items.create({ id: "1", pk: "p" })), "409");
     fixture.server.inject({ status: 429, retryAfterMs: 1, times: 3 });
+    const before = fixture.server.stats().requests;
     assert.equal(await failure(container.items.create({ id: "2", pk: "p" })), "none");
+    assert.equal(fixture.server.stats().requests - before, 4);
     fixture.server.inject({ status: 0 });
     assert.equal((await container.item("2", "p").read()).statusCode, 200);
   });
