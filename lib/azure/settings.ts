@@ -88,47 +88,52 @@ interface ServiceForm {
   readonly example: string;
 }
 
-const URL_PARTS = z.url({ protocol: /^https?$/, error: "is not an http or https address" });
-const KEY_NAMES = ["AccountKey", "SharedAccessSignature"] as const;
+const HTTP_ADDRESS = z.url({ protocol: /^https?$/, error: "is not an http or https address" });
+
+type Parts = Readonly<Record<string, string>>;
+type Report = (name: string, message?: string) => void;
+
+/** Connection strings are checked as a whole, so that every problem is found at once. */
+function parts(check: (parts: Parts, problem: Report) => void): z.ZodType {
+  return z.record(z.string(), z.string()).superRefine((value, context) => {
+    check(value, (name, message = "is missing") => context.addIssue({ code: "custom", path: [name], message }));
+  });
+}
 
 const FORMS: Record<Service, ServiceForm> = {
   "Event Hubs": {
-    parts: z
-      .object({
-        Endpoint: z.string("is missing").regex(/^sb:\/\/[^/]+\/?$/, 'does not look like "sb://NAMESPACE/"'),
-        EntityPath: z.undefined("must not be there, because functions name their hubs themselves").optional(),
-        SharedAccessSignature: z.string().optional(),
-        SharedAccessKeyName: z.string().optional(),
-        SharedAccessKey: z.string().optional(),
-      })
-      .superRefine(({ SharedAccessSignature, SharedAccessKeyName, SharedAccessKey }, context) => {
-        if (SharedAccessSignature) return;
-        for (const [path, value] of Object.entries({ SharedAccessKeyName, SharedAccessKey })) {
-          if (!value) context.addIssue({ code: "custom", path: [path], message: "is missing" });
-        }
-      }),
+    parts: parts((value, problem) => {
+      if (!value.Endpoint) problem("Endpoint");
+      else if (!/^sb:\/\/[^/]+\/?$/.test(value.Endpoint)) problem("Endpoint", 'does not look like "sb://NAMESPACE/"');
+      if (value.EntityPath) problem("EntityPath", "must not be there, because functions name their hubs themselves");
+      if (value.SharedAccessSignature) return;
+      if (!value.SharedAccessKeyName) problem("SharedAccessKeyName");
+      if (!value.SharedAccessKey) problem("SharedAccessKey");
+    }),
     suffixes: ["fullyQualifiedNamespace"],
     endpoint: z.string().regex(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/i, "is not a host name"),
     example: "NAMESPACE.servicebus.windows.net",
   },
   "Cosmos DB": {
-    parts: z.object({ AccountEndpoint: URL_PARTS, AccountKey: z.string("is missing") }),
+    parts: parts((value, problem) => {
+      if (!value.AccountEndpoint) problem("AccountEndpoint");
+      else if (!HTTP_ADDRESS.safeParse(value.AccountEndpoint).success) {
+        problem("AccountEndpoint", "is not an http or https address");
+      }
+      if (!value.AccountKey) problem("AccountKey");
+    }),
     suffixes: ["accountEndpoint"],
-    endpoint: URL_PARTS,
+    endpoint: HTTP_ADDRESS,
     example: "https://ACCOUNT.documents.azure.com:443/",
   },
   "Blob Storage": {
-    parts: z.record(z.string(), z.string()).superRefine((parts, context) => {
-      if (parts.UseDevelopmentStorage === "true") return;
-      if (!parts.AccountName && !parts.BlobEndpoint) {
-        context.addIssue({ code: "custom", path: ["AccountName"], message: "is missing" });
-      }
-      if (!KEY_NAMES.some((name) => parts[name])) {
-        context.addIssue({ code: "custom", path: ["AccountKey"], message: "is missing" });
-      }
+    parts: parts((value, problem) => {
+      if (value.UseDevelopmentStorage === "true") return;
+      if (!value.AccountName && !value.BlobEndpoint) problem("AccountName");
+      if (!value.AccountKey && !value.SharedAccessSignature) problem("AccountKey");
     }),
     suffixes: ["blobServiceUri", "serviceUri"],
-    endpoint: URL_PARTS,
+    endpoint: HTTP_ADDRESS,
     example: "https://ACCOUNT.blob.core.windows.net",
   },
 };
