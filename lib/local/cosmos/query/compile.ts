@@ -51,7 +51,11 @@ export interface CompiledAggregate {
   readonly countsRows: boolean;
 }
 
-/** Resolves a query's names and turns it into closures. Throws 400 for what doesn't exist, 501 for what isn't here. */
+/**
+ * Resolves a query's names and turns it into closures. Evaluating queries here rather than translating them to
+ * SQLite's SQL keeps undefined apart from null, booleans from numbers and types from each other as Cosmos DB does;
+ * SQLite only narrows down the documents (see narrow.ts). Throws 400 for what doesn't exist, 501 for what isn't here.
+ */
 export function compileQuery(query: Query): CompiledQuery {
   return new Compiler().query(query, undefined);
 }

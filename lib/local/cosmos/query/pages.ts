@@ -119,18 +119,22 @@ function readPosition(continuation: string): Position {
 
 interface Buffered {
   readonly texts: readonly string[];
+  /** The length of all texts together. */
+  readonly size: number;
   readonly documents: number;
 }
 
-/** Results that had to be computed as a whole wait here for their next page. */
+/** Results that had to be computed as a whole wait here for their next page; the oldest give way. */
 const waiting = new Map<string, Buffered>();
 const mostWaiting = 16;
+const mostCharacters = 64 * 1024 * 1024;
 let tokens = 0;
 
 function bufferedPage(container: Container, run: QueryRun, query: CompiledQuery, scope: Scope, frame: Frame): Page {
   const from = run.continuation === undefined ? { token: "", offset: 0 } : readOffset(run.continuation);
   const known = waiting.get(from.token);
-  const { texts, documents } = known ?? runWhole(container, query, scope, frame);
+  const whole = known ?? runWhole(container, query, scope, frame);
+  const { texts, documents } = whole;
   const end = Math.min(texts.length, from.offset + run.most);
   const read = known === undefined ? documents : 0;
   if (end >= texts.length) {
@@ -138,7 +142,7 @@ function bufferedPage(container: Container, run: QueryRun, query: CompiledQuery,
     return { texts: texts.slice(from.offset, end), continuation: undefined, documents: read };
   }
   const token = known === undefined ? `${process.pid}-${++tokens}` : from.token;
-  keep(token, { texts, documents });
+  keep(token, whole);
   return {
     texts: texts.slice(from.offset, end),
     continuation: JSON.stringify({ token, offset: end }),
@@ -146,11 +150,17 @@ function bufferedPage(container: Container, run: QueryRun, query: CompiledQuery,
   };
 }
 
+// Whoever comes back for results that gave way has them computed again.
 function keep(token: string, buffered: Buffered): void {
   waiting.delete(token);
   waiting.set(token, buffered);
-  const oldest = waiting.keys().next().value;
-  if (waiting.size > mostWaiting && oldest !== undefined) waiting.delete(oldest);
+  let characters = 0;
+  for (const { size } of waiting.values()) characters += size;
+  for (const [oldest, { size }] of waiting) {
+    if (oldest === token || (waiting.size <= mostWaiting && characters <= mostCharacters)) break;
+    waiting.delete(oldest);
+    characters -= size;
+  }
 }
 
 function readOffset(continuation: string): { readonly token: string; readonly offset: number } {
@@ -168,7 +178,7 @@ function runWhole(container: Container, query: CompiledQuery, scope: Scope, fram
     const { index } = query.grouping?.aggregates[0] ?? { index: 0 };
     frame.aggregates[index] = container.documents.count(scope);
     const value = query.project(frame);
-    return { texts: value === undefined ? [] : [JSON.stringify(value)], documents: 0 };
+    return { texts: value === undefined ? [] : [JSON.stringify(value)], size: 0, documents: 0 };
   }
   let body = "";
   let documents = 0;
@@ -182,7 +192,7 @@ function runWhole(container: Container, query: CompiledQuery, scope: Scope, fram
   }
   const source = query.sources.length === 0 ? [{ seq: 0, body: "{}" }] : container.documents.scan(scope);
   const texts = runRows(query, frame, rows(source), () => outputText(query, frame, body), Number.POSITIVE_INFINITY);
-  return { texts, documents };
+  return { texts, size: texts.reduce((sum, text) => sum + text.length, 0), documents };
 }
 
 // COUNT of something that is the same for every document, over documents that SQLite has already selected.
