@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
 import { END_OF_TIME } from "../../lib/engine/frame.ts";
+import type { World } from "../../lib/engine/ports.ts";
 import { type HubServer, type PublishFault, startHubServer } from "../../lib/local/hub/index.ts";
 import { toHub } from "../../lib/sinks/hub.ts";
 import { partitionForKey } from "../../lib/sources/partition-key.ts";
 import { sinkConformance } from "./conformance.ts";
 import { type ReadMessage, readPartition, withoutRepeats } from "./hub-reading.ts";
-import { localConnections, Owner, type OwnerOptions } from "./support.ts";
+import { hastyWorld, localConnections, Owner, type OwnerOptions } from "./support.ts";
 
 interface Leg {
   readonly route: string;
@@ -35,6 +37,13 @@ function newHub(partitions = PARTITIONS): { readonly name: string; readonly sink
 
 const sinkOn = (eventHubName: string, partitions = PARTITIONS) =>
   toHub<Leg>({ eventHubName, partitions, key: ({ route }) => route });
+
+/** Here a send may take 300 ms, not seconds. */
+const briskWorld: World = {
+  ...hastyWorld,
+  sleep: (milliseconds, signal) =>
+    wait(milliseconds > 5_000 ? 300 : Math.min(milliseconds, 5), undefined, signal ? { signal } : {}),
+};
 
 const leg = (route: string, version = 1): Leg => ({ route, version });
 
@@ -169,7 +178,7 @@ describe("hub sink", () => {
 
   it("keeps the order when sends fail, before the service took them and after", async () => {
     const { name, sink } = newHub();
-    const owner = await open(sink);
+    const owner = await open(sink, { world: briskWorld });
     const faults: PublishFault[] = [
       { reject: { condition: "com.microsoft:server-busy", description: "busy" } },
       { disconnect: "before" },
@@ -189,6 +198,24 @@ describe("hub sink", () => {
       const dense = sequences(messages).every((sequence, at, all) => sequence <= (all[at - 1] ?? 0) + 1);
       assert.ok(dense, `overtaken: ${sequences(messages)}`);
     }
+  });
+
+  it("does not wait for the SDK's long time-out when a connection breaks under a send", async () => {
+    const { name, sink } = newHub();
+    const patient = localConnections({ hub: server.connectionString }, { maxRetries: 0, timeoutInMs: 60_000 });
+    const owner = await open(sink, { connections: patient, world: briskWorld });
+    await owner.deliver(owner.frame([leg("a", 1)]));
+    let broken = false;
+    server.faults.publish = ({ hub }) => {
+      if (hub !== name || broken) return undefined;
+      broken = true;
+      return { disconnect: "before" };
+    };
+    await owner.deliver(owner.frame([leg("a", 2)]), AbortSignal.timeout(10_000));
+    server.faults.publish = undefined;
+    const messages = await readPartition(server, name, partitionForKey("a", PARTITIONS));
+    assert.deepEqual(sequences(withoutRepeats(messages)), [1, 2]);
+    await patient.close();
   });
 
   it("outlives a hub that is away for a while", async () => {

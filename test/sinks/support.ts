@@ -9,12 +9,13 @@ import type { World } from "../../lib/engine/ports.ts";
 import type { Connections, DeliveryReport, RecordMeta, Sink, SinkTask } from "../../lib/engine/sink.ts";
 import { COSMOS_CLIENT_OPTIONS } from "../../lib/sinks/cosmos/client-options.ts";
 
-/** The real clock, but no wait longer than a few milliseconds, so that tests of retries are quick. */
+/** The real clock, but pauses between attempts (five seconds at most) take a few milliseconds: retries are quick. */
 export const hastyWorld: World = {
   now: Date.now,
   random: Math.random,
   nonce: () => randomBytes(16),
-  sleep: (milliseconds, signal) => wait(Math.min(milliseconds, 5), undefined, signal ? { signal } : {}),
+  sleep: (milliseconds, signal) =>
+    wait(milliseconds > 5_000 ? milliseconds : Math.min(milliseconds, 5), undefined, signal ? { signal } : {}),
 };
 
 /** A world that notes for how long it was asked to sleep. */
@@ -34,14 +35,16 @@ export interface LocalServices {
 }
 
 /** Connections to local servers by their connection strings; `close` closes the clients. */
-export function localConnections(services: LocalServices): Connections & { close(): Promise<void> } {
+export function localConnections(
+  services: LocalServices,
+  // The SDK notices a broken connection only when a send has timed out.
+  retryOptions = { maxRetries: 0, timeoutInMs: 1_200 },
+): Connections & { close(): Promise<void> } {
   const producers = new Map<string, EventHubProducerClient>();
   const cosmos = services.cosmos === undefined ? undefined : cosmosClient(services.cosmos);
   const producer = (hub: string) => {
     const known = producers.get(hub);
     if (known !== undefined) return known;
-    // The SDK notices a broken connection only when a send has timed out.
-    const retryOptions = { maxRetries: 0, timeoutInMs: 1_200 };
     const made = new EventHubProducerClient(need(services.hub), hub, { retryOptions });
     producers.set(hub, made);
     return made;
@@ -54,7 +57,7 @@ export function localConnections(services: LocalServices): Connections & { close
     },
     hubBounds: async (_connection, hub) => {
       const { partitionIds, createdOn } = await producer(hub).getEventHubProperties();
-      return { first: 0, next: 0, hubCreated: createdOn.getTime(), partitionCount: partitionIds.length };
+      return { first: 0, next: 0, hubCreated: createdOn.getTime(), partitionCount: partitionIds.length, lastEnqueued: 0 };
     },
     close: async () => {
       for (const client of producers.values()) await client.close();

@@ -18,6 +18,9 @@ export interface RefusedMessage {
   readonly reason: string;
 }
 
+/** How long one send may take before it is tried again; sent twice it is dropped once by the reader. */
+const SEND_MS = 6_000;
+
 /**
  * One task's way to one target partition. Messages go strictly one batch after the other: the next is sent only when
  * the service has taken the one before, because a reader drops what arrives behind a higher sequence.
@@ -53,7 +56,7 @@ export class PartitionSender {
       try {
         signal.throwIfAborted();
         const { batch, next, tooLarge } = await this.#fill(messages, at, stamp, signal);
-        await this.#context.producer.sendBatch(batch, { abortSignal: signal });
+        await this.#sendInTime(batch, signal);
         refused.push(...tooLarge);
         this.#taken = { generation: stamp.generation, sequence: (messages[next - 1] as HubMessage)[1] };
         at = next;
@@ -101,6 +104,22 @@ export class PartitionSender {
       batch.tryAdd(toEventData([target, sequence, watermark, null, null], stamp, producers));
     }
     return { batch, next, tooLarge };
+  }
+
+  /** The SDK does not notice that a connection broke under a send: it waits for its own, much longer time-out. */
+  async #sendInTime(batch: EventDataBatch, signal: AbortSignal): Promise<void> {
+    const { world, producer } = this.#context;
+    const late = new AbortController();
+    const sent = new AbortController();
+    world.sleep(SEND_MS, sent.signal).then(
+      () => late.abort(new Error(`No answer within ${SEND_MS} ms.`)),
+      () => {},
+    );
+    try {
+      await producer.sendBatch(batch, { abortSignal: AbortSignal.any([signal, late.signal]) });
+    } finally {
+      sent.abort();
+    }
   }
 
   async #pause(attempt: number, trouble: unknown, signal: AbortSignal): Promise<void> {
