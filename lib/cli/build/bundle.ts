@@ -5,14 +5,8 @@ import type { Plugin } from "esbuild";
 import { messageOf, TidemarkError } from "../../errors.ts";
 
 /** What CommonJS packages inside an ES module bundle need: a `require` for Node's own modules and for the worker's. */
-const REQUIRE_BANNER = [
-  'import { createRequire as __createRequire } from "node:module";',
-  'import { dirname as __dirnameOf } from "node:path";',
-  'import { fileURLToPath as __fileURLToPath } from "node:url";',
-  "const require = __createRequire(import.meta.url);",
-  "const __filename = __fileURLToPath(import.meta.url);",
-  "const __dirname = __dirnameOf(__filename);",
-].join("");
+const REQUIRE_BANNER =
+  'import { createRequire as __createRequire } from "node:module";const require = __createRequire(import.meta.url);';
 
 export interface BundleOptions {
   /** Modules to be taken in the place of others: path by path. */
@@ -33,35 +27,42 @@ export async function bundleApp(
 ): Promise<string[]> {
   const modules = await functionModules(join(appFolder, "functions"));
   await rm(outputFolder, { recursive: true, force: true });
-  const { build } = await import("esbuild");
-  const result = await build({
-    stdin: {
-      contents: modules.map((name) => `import "./functions/${name}";`).join("\n"),
-      resolveDir: appFolder,
-      sourcefile: "main.ts",
-      loader: "ts",
-    },
-    outdir: outputFolder,
-    entryNames: "main",
-    chunkNames: "chunk-[hash]",
-    bundle: true,
-    splitting: true,
-    format: "esm",
-    platform: "node",
-    target: "node22",
-    minify: true,
-    keepNames: true,
-    legalComments: "none",
-    banner: { js: REQUIRE_BANNER },
-    // The worker provides this module; everything else comes along.
-    external: ["@azure/functions-core"],
-    metafile: true,
-    sourcemap: options.sourceMaps === true,
-    plugins: options.replaced === undefined ? [] : [replacing(options.replaced)],
-    logLevel: "silent",
-  }).catch((error: unknown) => {
-    throw new TidemarkError("CONFIGURATION", `The functions cannot be bundled: ${messageOf(error)}`, { cause: error });
-  });
+  const esbuild = await import("esbuild");
+  const result = await esbuild
+    .build({
+      stdin: {
+        contents: modules.map((name) => `import "./functions/${name}";`).join("\n"),
+        resolveDir: appFolder,
+        sourcefile: "main.ts",
+        loader: "ts",
+      },
+      outdir: outputFolder,
+      entryNames: "main",
+      chunkNames: "chunk-[hash]",
+      bundle: true,
+      splitting: true,
+      format: "esm",
+      platform: "node",
+      target: "node22",
+      // Names stay: stack traces from Azure can be read, and zipped they cost little.
+      minifyWhitespace: true,
+      minifySyntax: true,
+      legalComments: "none",
+      banner: { js: REQUIRE_BANNER },
+      // The worker provides this module; everything else comes along.
+      external: ["@azure/functions-core"],
+      metafile: true,
+      sourcemap: options.sourceMaps === true,
+      plugins: options.replaced === undefined ? [] : [replacing(options.replaced)],
+      logLevel: "silent",
+    })
+    .catch((error: unknown) => {
+      throw new TidemarkError("CONFIGURATION", `The functions cannot be bundled: ${messageOf(error)}`, {
+        cause: error,
+      });
+    });
+  // Its process would live on beside everything that follows.
+  await esbuild.stop();
   const bundled = Object.keys(result.metafile.outputs).map((name) => join(process.cwd(), name));
   return [...bundled, ...(await writeAppFiles(appFolder, outputFolder))];
 }
