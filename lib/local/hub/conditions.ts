@@ -99,3 +99,9 @@ export const idempotentUnsupported: Condition = {
   condition: "amqp:not-implemented",
   description: "The local hub has no idempotent publishing; create the producer without enableIdempotentRetries.",
 };
+
+/** Clients take it for a reason to connect again. */
+export const shuttingDown: Condition = {
+  condition: "amqp:connection:forced",
+  description: "The local hub is shutting down.",
+};

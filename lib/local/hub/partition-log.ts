@@ -268,6 +268,7 @@ export class LogCursor {
   }
 
   #enter(): boolean {
+    this.#next = Math.max(this.#next, this.#log.beginSequence);
     if (this.#next >= this.#log.nextSequence) return false;
     const found = this.#log.locate(this.#next);
     if (found === undefined) throw new TidemarkError("LOG_DAMAGED", `No segment holds ${this.#next}.`);

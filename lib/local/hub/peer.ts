@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { Receiver, Sender } from "rhea";
 import { answerTokenRequest } from "./cbs.ts";
-import { type Condition, idempotentUnsupported, unauthorized } from "./conditions.ts";
+import { type Condition, idempotentUnsupported, shuttingDown, unauthorized } from "./conditions.ts";
 import { resolvePublishTarget, resolveReadSource } from "./entities.ts";
 import type { HubFaults } from "./faults.ts";
 import type { Hubs } from "./hubs.ts";
@@ -239,6 +239,14 @@ export class Peer {
   /** The socket still refers to memory that was written. */
   get holdsOutput(): boolean {
     return this.#socket.writableLength > 0;
+  }
+
+  /** Says goodbye as the service does when it moves a connection, and hangs up. */
+  leave(): void {
+    this.#closeReaders(() => true);
+    this.#connection.close(shuttingDown);
+    // After the close frame, which rhea writes at the end of this turn.
+    setImmediate(() => this.#socket.end(() => this.#socket.destroy()));
   }
 
   /** Breaks the connection. */

@@ -1,3 +1,6 @@
+/** Doubling for ever would leave half of a large arena unused. */
+const largestGrowth = 512 * 1024;
+
 /**
  * The events of one segment in memory: one arena for all bodies and typed arrays beside it, so that an event costs four
  * bytes above its own and a batch twelve, however small the batches are.
@@ -24,7 +27,8 @@ export class SegmentContent {
   /** Makes room for a batch that is not counted before `commit`. */
   reserve(events: number, bytes: number): void {
     if (this.bytes + bytes > this.data.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes + bytes, this.data.length * 2));
+      const growth = Math.min(this.data.length, largestGrowth);
+      const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes + bytes, this.data.length + growth));
       this.data.copy(grown, 0, 0, this.bytes);
       this.data = grown;
     }
@@ -65,7 +69,7 @@ export class SegmentContent {
     return lowerBound(this.batches, (i) => (this.batchFirst[i] as number) > event) - 1;
   }
 
-  /** Gives back what growing by doubling left unused; for content that grows no more. */
+  /** Gives back what growing left unused; for content that grows no more. */
   trim(): void {
     if (this.data.length > this.bytes * 1.05) {
       const exact = Buffer.allocUnsafeSlow(this.bytes);

@@ -119,7 +119,7 @@ export async function startHubServer(options: HubServerOptions): Promise<HubServ
     faults,
     stop: () => {
       clearInterval(expiry);
-      stopping ??= stop(server, faults, hubs);
+      stopping ??= stop(server, peers, hubs);
       return stopping;
     },
   };
@@ -161,10 +161,17 @@ function listen(server: Server, host: string, port: number): Promise<void> {
   });
 }
 
-async function stop(server: Server, faults: HubFaults, hubs: Hubs): Promise<void> {
+/** For peers that take no goodbye, in milliseconds. */
+const patience = 200;
+
+async function stop(server: Server, peers: Set<Peer>, hubs: Hubs): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve));
-  faults.dropConnections();
+  for (const peer of peers) peer.leave();
+  const impatience = setTimeout(() => {
+    for (const peer of peers) peer.drop();
+  }, patience);
   await closed;
+  clearTimeout(impatience);
   await hubs.close();
 }
 
