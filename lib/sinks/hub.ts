@@ -79,14 +79,14 @@ class HubSinkTask<T> implements SinkTask<T> {
 
   accept(prepared: unknown): HubMessage {
     const { target, watermark, key, body } = prepared as Prepared;
-    return [target, this.#sequences.next(target, watermark), watermark, key, body];
+    return [target, this.#sequences.next(target), watermark, key, body];
   }
 
-  /** Every target that heard less gets the watermark alone: its reader waits for all producers. */
+  /** Every target that was told less gets the watermark alone: its reader waits for all producers. */
   closeFrame(watermark: number): readonly HubMessage[] {
     return this.#sequences
       .behind(watermark)
-      .map((target) => [target, this.#sequences.next(target, watermark), watermark, null, null]);
+      .map((target) => [target, this.#sequences.tell(target, watermark), watermark, null, null]);
   }
 
   changes(): readonly unknown[] {

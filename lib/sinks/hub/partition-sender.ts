@@ -1,5 +1,5 @@
 import type { EventDataBatch, EventHubProducerClient } from "@azure/event-hubs";
-import type { FrameStamp } from "../../engine/frame.ts";
+import { type FrameStamp, NO_WATERMARK } from "../../engine/frame.ts";
 import type { World } from "../../engine/ports.ts";
 import { TidemarkError } from "../../errors.ts";
 import { backOff, unavailable } from "../backoff.ts";
@@ -100,8 +100,9 @@ export class PartitionSender {
       if (batch.tryAdd(toEventData(message, stamp, producers))) continue;
       if (batch.count > 0) break;
       tooLarge.push({ message, reason: `The hub takes at most ${batch.maxSizeInBytes} bytes a message.` });
-      const [target, sequence, watermark] = message;
-      batch.tryAdd(toEventData([target, sequence, watermark, null, null], stamp, producers));
+      const [target, sequence] = message;
+      // It only keeps the sequence dense: an event's watermark is no promise to its reader.
+      batch.tryAdd(toEventData([target, sequence, NO_WATERMARK, null, null], stamp, producers));
     }
     return { batch, next, tooLarge };
   }

@@ -2,14 +2,15 @@ import { NO_WATERMARK } from "../../engine/frame.ts";
 
 interface Channel {
   sequence: number;
-  /** The highest watermark that this target has been sent. */
+  /** The highest watermark that a control message told this target. */
   heard: number;
   changed: boolean;
 }
 
 /**
  * What a task knows of each target partition: the last sequence it gave out and the watermark the target has heard.
- * Kept in the sink's store, so that sequences stay dense over restarts.
+ * Kept in the sink's store, so that sequences stay dense over restarts. Events do not count as telling: the watermark
+ * in an event's header is the one it is judged by, and readers take no promise from it.
  */
 export class Sequences {
   readonly #channels: Channel[];
@@ -21,16 +22,22 @@ export class Sequences {
     });
   }
 
-  /** The next sequence for a target, which now hears this watermark. */
-  next(target: number, watermark: number): number {
+  /** The next sequence for a target. */
+  next(target: number): number {
     const channel = this.#channels[target] as Channel;
     channel.sequence++;
-    if (watermark > channel.heard) channel.heard = watermark;
     channel.changed = true;
     return channel.sequence;
   }
 
-  /** The targets that have not heard of this watermark yet. */
+  /** The next sequence for a target, for a control message that tells it this watermark. */
+  tell(target: number, watermark: number): number {
+    const channel = this.#channels[target] as Channel;
+    channel.heard = Math.max(channel.heard, watermark);
+    return this.next(target);
+  }
+
+  /** The targets that were not told this watermark yet. */
   behind(watermark: number): number[] {
     return this.#channels.flatMap((channel, target) => (channel.heard < watermark ? [target] : []));
   }
