@@ -3,6 +3,9 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { timeReader } from "../../lib/azure/iso-time.ts";
 
+// Where local time is not UTC, reading a time without zone as local shows.
+process.env.TZ = "America/New_York";
+
 const NOON = Date.UTC(2026, 10, 22, 12);
 
 describe("times of the trigger", () => {
