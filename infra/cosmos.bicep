@@ -96,7 +96,7 @@ resource containerList 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/conta
 
 resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: account
-  name: 'to-workspace'
+  name: 'logs-${name}'
   properties: {
     workspaceId: workspaceId
     logAnalyticsDestinationType: 'Dedicated'
@@ -113,7 +113,7 @@ resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' 
 
 resource deleteLock 'Microsoft.Authorization/locks@2020-05-01' = if (lock) {
   scope: account
-  name: 'keep'
+  name: 'keep-${name}'
   properties: {
     level: 'CanNotDelete'
     notes: 'Holds the results.'

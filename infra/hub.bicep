@@ -149,7 +149,7 @@ resource schemas 'Microsoft.EventHub/namespaces/schemagroups@2024-01-01' = if (!
 
 resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: namespace
-  name: 'to-workspace'
+  name: 'logs-${name}'
   properties: {
     workspaceId: workspaceId
     // Everything the tier writes; runtime audit logs come with Premium and Dedicated only.
@@ -160,7 +160,7 @@ resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' 
 
 resource deleteLock 'Microsoft.Authorization/locks@2020-05-01' = if (lock) {
   scope: namespace
-  name: 'keep'
+  name: 'keep-${name}'
   properties: {
     level: 'CanNotDelete'
     notes: 'A hub that is deleted takes its events with it.'

@@ -118,7 +118,7 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2025-08
 
 resource blobDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: blobs
-  name: 'to-workspace'
+  name: 'logs-${name}-blobs'
   properties: {
     workspaceId: workspaceId
     logs: dataPlaneLogs ? [{ categoryGroup: 'audit', enabled: true }] : [{ category: 'StorageDelete', enabled: true }]
@@ -128,7 +128,7 @@ resource blobDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-previ
 
 resource queueDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: queueService
-  name: 'to-workspace'
+  name: 'logs-${name}-queues'
   properties: {
     workspaceId: workspaceId
     logs: dataPlaneLogs ? [{ categoryGroup: 'audit', enabled: true }] : [{ category: 'StorageDelete', enabled: true }]
@@ -138,7 +138,7 @@ resource queueDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-prev
 
 resource deleteLock 'Microsoft.Authorization/locks@2020-05-01' = if (lock) {
   scope: account
-  name: 'keep'
+  name: 'keep-${name}'
   properties: {
     level: 'CanNotDelete'
     notes: 'Holds the only copy of what the pipelines know.'

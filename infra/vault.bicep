@@ -29,6 +29,7 @@ resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
     enableRbacAuthorization: true
     // A key that can be purged can take all data with it; services refuse such vaults.
     enablePurgeProtection: true
+    enableSoftDelete: true
     softDeleteRetentionInDays: 90
     publicNetworkAccess: publicAccess
     networkAcls: {
@@ -71,7 +72,7 @@ resource keyRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for (k
 
 resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: vault
-  name: 'to-workspace'
+  name: 'logs-${name}'
   properties: {
     workspaceId: workspaceId
     logs: [{ categoryGroup: 'audit', enabled: true }]
@@ -81,7 +82,7 @@ resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' 
 
 resource deleteLock 'Microsoft.Authorization/locks@2020-05-01' = if (lock) {
   scope: vault
-  name: 'keep'
+  name: 'keep-${name}'
   properties: {
     level: 'CanNotDelete'
     notes: 'Without its keys nothing here can be read.'

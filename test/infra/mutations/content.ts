@@ -180,7 +180,7 @@ export const CONTENT: readonly Mutation[] = [
     ["dataPlaneLogs ? [{ category: 'DataPlaneRequests', enabled: true }] : []", "dataPlaneLogs ? [] : []"],
   ]),
   ...on("vault.bicep", DIAGNOSTICS, [
-    ["  scope: vault\n  name: 'to-workspace'", "  scope: keys[0]\n  name: 'to-workspace'"],
+    ["  scope: vault\n  name: 'logs-${name}'", "  scope: keys[0]\n  name: 'logs-${name}'"],
   ]),
   ...on("stores.bicep", LOCKS, [["lock: locks", "lock: false"]]),
   ...on("cosmos.bicep", LOCKS, [
