@@ -68,4 +68,6 @@ export interface LogStatus {
   readonly pendingFrames: number;
   readonly start: StartPoint;
   readonly ledger: LedgerCounts | undefined;
+  /** When, by the clock, silence alone will make the next result due; milliseconds since the epoch. */
+  readonly idleDue: number | undefined;
 }

@@ -110,8 +110,8 @@ export class OwnedLog implements CheckpointLog {
     return pending;
   }
 
-  #status({ position, watermark, confirmed, ledger }: Frame, pending: number): Status {
-    return { start: this.recovered.start, position, watermark, confirmed, ledger, pending, openings: 0 };
+  #status({ position, watermark, confirmed, ledger, idleDue }: Frame, pending: number): Status {
+    return { start: this.recovered.start, position, watermark, confirmed, ledger, idleDue, pending, openings: 0 };
   }
 
   #assertConfirmed(confirmed: number): void {

@@ -64,6 +64,6 @@ function describe(frame: RawFrame): LogStatus | undefined {
 }
 
 function statusOf(generation: number, sequence: number, status: Status): LogStatus {
-  const { position, watermark, confirmed, pending, start, ledger } = status;
-  return { generation, sequence, position, watermark, confirmed, pendingFrames: pending, start, ledger };
+  const { position, watermark, confirmed, pending, start, ledger, idleDue } = status;
+  return { generation, sequence, position, watermark, confirmed, pendingFrames: pending, start, ledger, idleDue };
 }

@@ -19,6 +19,7 @@ export interface Status {
   readonly watermark: number;
   readonly confirmed: number;
   readonly ledger: LedgerCounts | undefined;
+  readonly idleDue: number | undefined;
   /** Data frames with an outbox that is not confirmed, this one included. */
   readonly pending: number;
   /** Fences since the newest data frame. */

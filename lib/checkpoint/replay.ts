@@ -14,7 +14,16 @@ import { type PendingBody, readSnapshot } from "./snapshot.ts";
 /** The status of a log in which nothing happened yet. */
 export function initialStatus(start: StartPoint): Status {
   const { position } = start;
-  return { start, position, watermark: NO_WATERMARK, confirmed: 0, ledger: undefined, pending: 0, openings: 0 };
+  return {
+    start,
+    position,
+    watermark: NO_WATERMARK,
+    confirmed: 0,
+    ledger: undefined,
+    idleDue: undefined,
+    pending: 0,
+    openings: 0,
+  };
 }
 
 /** Whether a frame counts: fences and data frames are numbered, the others carry the number of the one before. */

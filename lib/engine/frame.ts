@@ -9,6 +9,8 @@ export interface Frame {
   /** Every frame up to this sequence has been delivered by all sinks. */
   readonly confirmed: number;
   readonly ledger: LedgerCounts;
+  /** When, by the clock, silence alone will make the next result due; milliseconds since the epoch. */
+  readonly idleDue?: number | undefined;
 }
 
 export const NO_WATERMARK: number = Number.MIN_SAFE_INTEGER;

@@ -16,7 +16,6 @@ export interface CommitMetrics extends TaskId {
   readonly pendingFrames: number;
   /** Messages of upstream tasks that never came, since the task was opened. */
   readonly gaps: number;
-  readonly processMs: number;
   readonly commitMs: number;
   readonly deliverMs: number;
   /** From the enqueued time of the batch's last and first event to its delivery. */
@@ -29,7 +28,6 @@ interface Committed {
   readonly stamp: FrameStamp;
   readonly events: readonly HubEvent[];
   readonly started: number;
-  readonly processed: number;
   readonly committed: number;
 }
 
@@ -62,7 +60,7 @@ export class Meter {
     this.#before = totals(processor.ledger);
   }
 
-  committed({ processor, outbox, stamp, events, started, processed, committed }: Committed): void {
+  committed({ processor, outbox, stamp, events, started, committed }: Committed): void {
     if (this.#report === undefined || processor !== this.#processor) return;
     const now = totals(processor.ledger);
     const before = this.#before;
@@ -82,8 +80,7 @@ export class Meter {
       duplicates: now.duplicates - before.duplicates,
       pendingFrames: outbox.pendingFrames,
       gaps: processor.gaps,
-      processMs: processed - started,
-      commitMs: committed - processed,
+      commitMs: committed - started,
       deliverMs: delivered - committed,
       latencyMs:
         oldest && newest

@@ -3,7 +3,7 @@ import { TidemarkError } from "../errors.ts";
 import { type Plan, shapeOf } from "../stream/plan.ts";
 import { align } from "./align.ts";
 import { sinkStore } from "./chain.ts";
-import type { FrameStamp, StateContents, StoreChange } from "./frame.ts";
+import type { Frame, FrameStamp, StateContents, StoreChange } from "./frame.ts";
 import { Isolation } from "./isolation.ts";
 import type { Meter } from "./meter.ts";
 import { Outbox } from "./outbox.ts";
@@ -16,6 +16,9 @@ import type { TaskPorts } from "./task.ts";
 
 /** How many events a repair processes before it commits. */
 const REPAIR_CHUNK = 2_000;
+
+/** How many processed events may wait for their commit. */
+const WAITING_LIMIT = 50_000;
 
 interface Parts {
   readonly log: CheckpointLog;
@@ -31,6 +34,13 @@ export class OpenTask {
   readonly #ports: TaskPorts;
   readonly #meter: Meter;
   readonly #parts: Parts;
+  /** Events that are processed and wait for their commit, and since when. */
+  #waiting: HubEvent[] = [];
+  #waitingSince = 0;
+  /** As far as the log knows delivery came. */
+  #confirmed: number;
+  /** When a wake-up that was asked for will come. */
+  #wakeUp = 0;
   /** Whether the memory is ahead of the log: then it must be thrown away. */
   spoiled = false;
 
@@ -39,6 +49,7 @@ export class OpenTask {
     this.#ports = ports;
     this.#meter = meter;
     this.#parts = parts;
+    this.#confirmed = parts.log.recovered.confirmed;
     meter.opened(parts.processor);
   }
 
@@ -70,7 +81,21 @@ export class OpenTask {
     const before = processor.position;
     const { next } = await this.#ports.reader.bounds();
     await this.#repair(next, signal);
+    await this.flush(signal);
     return processor.position - before;
+  }
+
+  /** Catches up; when the hub is proven empty, moves event time on; at last confirms what was delivered. */
+  async wake(signal: AbortSignal): Promise<void> {
+    await this.catchUp(signal);
+    const { processor, outbox } = this.#parts;
+    if (processor.idle(this.#ports.world.now())) await this.#commit(signal);
+    if (outbox.confirmed > this.#confirmed) await this.#commit(signal);
+  }
+
+  /** Commits what was processed and waits for its commit. */
+  async flush(signal: AbortSignal): Promise<void> {
+    if (this.#waiting.length > 0) await this.#commit(signal);
   }
 
   async close(): Promise<void> {
@@ -100,12 +125,16 @@ export class OpenTask {
     if (this.#ports.onLoss === "stop") throw eventsLost(this.#id, from, to);
     processor.lose(to);
     processor.sideRecord(lossRecord(this.#id, from, to, this.#ports.world.now()));
-    await this.#commit([], signal);
+    await this.#commit(signal);
   }
 
   async #process(events: readonly HubEvent[], signal: AbortSignal): Promise<void> {
-    if (this.#parts.isolation.careful) await this.#oneByOne(events, signal);
-    else await this.#commit(events, signal);
+    if (this.#parts.isolation.careful) return this.#oneByOne(events, signal);
+    const { world, commitEvery = 0 } = this.#ports;
+    if (this.#waiting.length === 0) this.#waitingSince = world.now();
+    this.#run(events);
+    const due = world.now() - this.#waitingSince >= commitEvery || this.#waiting.length >= WAITING_LIMIT;
+    if (due) await this.#commit(signal);
   }
 
   /** After several openings without progress: each event is announced in the log, then committed alone. */
@@ -115,35 +144,56 @@ export class OpenTask {
       signal.throwIfAborted();
       if (isolation.condemned(event.sequenceNumber)) {
         processor.refuse(event, condemnedRecord(this.#id, event));
-        await this.#commit([], signal);
+        await this.#commit(signal);
       } else {
-        await this.#commit([], signal, [isolation.begin(event.sequenceNumber)]);
-        await this.#commit([event], signal);
+        await this.#commit(signal, [isolation.begin(event.sequenceNumber)]);
+        this.#run([event]);
+        await this.#commit(signal);
       }
     }
     const note = isolation.end();
-    if (note !== undefined) await this.#commit([], signal, [note]);
+    if (note !== undefined) await this.#commit(signal, [note]);
   }
 
-  async #commit(events: readonly HubEvent[], signal: AbortSignal, notes: readonly StoreChange[] = []): Promise<void> {
-    const { log, processor, outbox } = this.#parts;
-    const { world } = this.#ports;
-    const started = world.now();
-    let processed = started;
-    let stamp: FrameStamp;
+  #run(events: readonly HubEvent[]): void {
     try {
-      processor.process(events);
-      const frame = processor.closeFrame(outbox.confirmed, notes);
-      processed = world.now();
-      stamp = await log.append(frame);
-      outbox.add({ stamp, outbox: frame.outbox });
+      this.#parts.processor.process(events);
     } catch (thrown) {
       this.spoiled = true;
       throw thrown;
     }
+    this.#waiting.push(...events);
+  }
+
+  async #commit(signal: AbortSignal, notes: readonly StoreChange[] = []): Promise<void> {
+    const { log, processor, outbox } = this.#parts;
+    const { world } = this.#ports;
+    const events = this.#waiting;
+    this.#waiting = [];
+    const started = world.now();
+    let stamp: FrameStamp;
+    let frame: Frame;
+    try {
+      frame = processor.closeFrame(outbox.confirmed, notes);
+      stamp = await log.append(frame);
+    } catch (thrown) {
+      this.spoiled = true;
+      throw thrown;
+    }
+    this.#confirmed = frame.confirmed;
+    outbox.add({ stamp, outbox: frame.outbox });
     const committed = world.now();
     await this.#deliver(signal);
-    this.#meter.committed({ processor, outbox, stamp, events, started, processed, committed });
+    this.#meter.committed({ processor, outbox, stamp, events, started, committed });
+    await this.#askToBeWoken(frame);
+  }
+
+  /** One request at a time is enough: when it comes, whoever answers it looks again. */
+  async #askToBeWoken({ idleDue, position }: Frame): Promise<void> {
+    const { wakeAt, world } = this.#ports;
+    if (wakeAt === undefined || idleDue === undefined || this.#wakeUp > world.now()) return;
+    this.#wakeUp = Math.max(idleDue, world.now() + 1);
+    await wakeAt(this.#wakeUp, position);
   }
 
   /** Delivers what is pending; what a service will never take is committed as dead letters and delivered in turn. */
@@ -152,7 +202,7 @@ export class OpenTask {
     const refusals = await outbox.deliver(signal);
     if (refusals.length === 0) return;
     for (const record of refusals) processor.sideRecord(record);
-    await this.#commit([], signal);
+    await this.#commit(signal);
   }
 }
 
@@ -167,7 +217,17 @@ async function recover(
   const { start, position, watermark, state, ledger, confirmed, pending } = recovered;
   checkSameHub(id, start, position, bounds);
   const sinks = await openSinks(plan, id, ports, bounds.partitionCount, state);
-  const opening = { id, start: start.position, position, watermark, state, ledger, tables: ports.tables, sinks };
+  const opening = {
+    id,
+    start: start.position,
+    position,
+    watermark,
+    state,
+    ledger,
+    lastEnqueued: bounds.lastEnqueued,
+    tables: ports.tables,
+    sinks,
+  };
   return {
     log,
     sinks,

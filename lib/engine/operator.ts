@@ -54,6 +54,11 @@ export abstract class Operator {
   /** Called once at the end of a frame, upstream stages first, with the watermark that this stage may rely on. */
   closeFrame(_watermark: number, _context: EventContext): void {}
 
+  /** The watermark at which the stage will next have something to emit; undefined when nothing waits. */
+  nextTimer(): number | undefined {
+    return undefined;
+  }
+
   /** Changes of the stage's store since the last call. */
   changes(): readonly StoreChange[] {
     return [];

@@ -34,6 +34,8 @@ export interface PartitionBounds {
   /** When the hub was created, milliseconds since the epoch: tells a recreated hub from an old one. */
   readonly hubCreated: number;
   readonly partitionCount: number;
+  /** When the partition's newest event was enqueued, milliseconds since the epoch; 0 when it never had one. */
+  readonly lastEnqueued: number;
 }
 
 /** Reads a partition outside the trigger, in a consumer group of its own: for the start position and for gaps. */

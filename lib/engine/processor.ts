@@ -13,6 +13,7 @@ import {
   parseMarker,
   parseProducerHeader,
 } from "./headers.ts";
+import { IdleClock } from "./idle.ts";
 import { Ledger, slotOf } from "./ledger.ts";
 import type { HubEvent, TaskId } from "./ports.ts";
 import { SideOutput } from "./side-output.ts";
@@ -29,6 +30,8 @@ export interface ProcessorOpening {
   readonly watermark: number;
   readonly state: StateContents;
   readonly ledger: LedgerCounts | undefined;
+  /** When the hub's newest event was enqueued, milliseconds since the epoch. */
+  readonly lastEnqueued: number;
   readonly tables: TableView;
   readonly sinks: ReadonlyMap<string, SinkTask<unknown>>;
 }
@@ -48,7 +51,9 @@ export class Processor {
   readonly #watermark: OutOfOrderWatermark;
   readonly #producers: Producers;
   readonly #upstream: boolean;
+  readonly #idle: IdleClock;
   #position: number;
+  #lastEnqueued: number;
   /** Messages of upstream tasks that never came, as their sequence shows. */
   gaps = 0;
 
@@ -58,6 +63,7 @@ export class Processor {
     const rule = plan.source.time?.watermark;
     this.#upstream = rule?.kind === "upstream";
     this.#position = opening.position;
+    this.#lastEnqueued = opening.lastEnqueued;
     this.#chain = openChain(plan, opening);
     const rows = ledgerRows(plan);
     this.#ledger = new Ledger(opening.id, rows, opening.start, opening.ledger);
@@ -66,6 +72,7 @@ export class Processor {
     const names = rows.map((row) => row.stage);
     this.#context = new EventContext(this.#effects, this.#side, names);
     this.#watermark = new OutOfOrderWatermark(rule?.kind === "out-of-order" ? rule.bound : 0, opening.watermark);
+    this.#idle = new IdleClock(plan.source.time?.idle, opening.state);
     this.#producers = new Producers(opening.state.get(PRODUCERS_STORE)?.get(0));
   }
 
@@ -104,6 +111,26 @@ export class Processor {
     this.#position = position;
   }
 
+  /**
+   * Moves event time on while the hub is silent; true when that made a difference. The caller has proven that nothing
+   * waits in the hub.
+   */
+  idle(now: number): boolean {
+    const before = this.watermark;
+    this.#watermark.raise(this.#idle.watermarkAt(now, this.#lastEnqueued, before));
+    return this.watermark !== before;
+  }
+
+  /** When, by the clock, silence alone would make a window fire; undefined when none waits or silence changes nothing. */
+  #idleDue(): number | undefined {
+    let earliest: number | undefined;
+    for (const { operator, hold } of this.#chain.operators) {
+      const timer = operator.nextTimer();
+      if (timer !== undefined) earliest = Math.min(earliest ?? Number.POSITIVE_INFINITY, timer + hold);
+    }
+    return earliest === undefined ? undefined : this.#idle.dueAt(earliest, this.#lastEnqueued, this.watermark);
+  }
+
   /** Makes the next event a dead letter without looking at it. */
   refuse(event: HubEvent, record: SideRecord): void {
     this.skip(event.sequenceNumber);
@@ -125,7 +152,7 @@ export class Processor {
     const watermark = this.watermark;
     for (const { operator, hold } of this.#chain.operators) operator.closeFrame(held(watermark, hold), this.#context);
     this.#ledger.check(this.#position);
-    const changes: StoreChange[] = [...notes, ...this.#producers.changes()];
+    const changes: StoreChange[] = [...notes, ...this.#producers.changes(), ...this.#idle.changes()];
     for (const { operator } of this.#chain.operators) changes.push(...operator.changes());
     const outbox: OutboxEntry[] = [];
     for (const sink of this.#chain.sinks) {
@@ -134,10 +161,13 @@ export class Processor {
     }
     const side = this.#side.take();
     if (side.length > 0) outbox.push({ sink: SIDE_SINK, messages: side });
-    return { position: this.#position, watermark, changes, outbox, confirmed, ledger: this.#ledger.toCounts() };
+    const ledger = this.#ledger.toCounts();
+    return { position: this.#position, watermark, changes, outbox, confirmed, ledger, idleDue: this.#idleDue() };
   }
 
   #one(event: HubEvent): void {
+    this.#idle.interrupt();
+    this.#lastEnqueued = event.enqueuedTime;
     const { properties } = event;
     const marker = properties[MARKER_PROPERTY];
     if (marker !== undefined && this.#mark(marker)) return;

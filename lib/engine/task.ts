@@ -22,6 +22,10 @@ export interface TaskPorts {
   readonly from: StartPosition;
   /** What to do when the hub's retention has removed events that were never processed. */
   readonly onLoss: "stop" | "continue";
+  /** Milliseconds that processed events may wait for their commit; 0, the default: every batch commits at once. */
+  readonly commitEvery?: number;
+  /** Asks to be woken at a time by the clock, because windows will be due although no event comes. */
+  readonly wakeAt?: (time: number, position: number) => Promise<void>;
   readonly onCommit?: (metrics: CommitMetrics) => void;
 }
 
@@ -69,9 +73,29 @@ export class Task {
     return this.#serialize(() => this.#withOpen((task) => task.catchUp(signal)));
   }
 
+  /**
+   * Does what silence asks for: processes what the trigger left in the hub, commits what waits for its commit, and when
+   * the hub is proven empty moves event time on. Throws FENCED.
+   */
+  wake(signal: AbortSignal): Promise<void> {
+    return this.#serialize(() => this.#withOpen((task) => task.wake(signal)));
+  }
+
+  /** Whether a call of `wake` could do anything, looked up without taking the task over. */
+  async needsWaking(): Promise<boolean> {
+    const status = await this.#ports.checkpoints.peek(this.id);
+    const bounds = await this.#ports.reader.bounds();
+    if (status === undefined) return bounds.next > bounds.first;
+    if (bounds.next > status.position || status.pendingFrames > 0) return true;
+    return status.idleDue !== undefined && this.#ports.world.now() >= status.idleDue;
+  }
+
   /** Stops after the call in hand and gives up the clients; the log stays as it is. */
   close(): Promise<void> {
-    return this.#serialize(() => this.#drop());
+    return this.#serialize(async () => {
+      await this.#open?.flush(new AbortController().signal).catch(() => undefined);
+      await this.#drop();
+    });
   }
 
   #serialize<T>(work: () => Promise<T>): Promise<T> {

@@ -81,6 +81,15 @@ class WindowAggregateOperator extends Operator implements Deferred {
     this.#watermark = watermark;
   }
 
+  override nextTimer(): number | undefined {
+    const { emit, grace } = this.#window;
+    for (const bucket of this.#state.all()) {
+      if (emit === "final") return this.#end(bucket) + grace;
+      if (!bucket.fired) return this.#end(bucket);
+    }
+    return undefined;
+  }
+
   override changes(): readonly StoreChange[] {
     return this.#state.changes();
   }

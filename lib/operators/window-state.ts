@@ -71,6 +71,11 @@ export class WindowState {
     return found;
   }
 
+  /** Windows in order of their start. */
+  *all(): Generator<Bucket> {
+    for (const start of this.#starts) yield this.#buckets.get(start) as Bucket;
+  }
+
   drop(bucket: Bucket): void {
     this.#buckets.delete(bucket.start);
     this.#starts.splice(this.#starts.indexOf(bucket.start), 1);

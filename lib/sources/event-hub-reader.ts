@@ -1,7 +1,7 @@
 import type { EventHubConsumerClient, EventPosition } from "@azure/event-hubs";
-import type { HubEvent, PartitionReader } from "../engine/ports.ts";
+import type { HubEvent, PartitionBounds, PartitionReader } from "../engine/ports.ts";
 import { TidemarkError } from "../errors.ts";
-import { type DetailedBounds, readBounds } from "./hub-bounds.ts";
+import { readBounds } from "./hub-bounds.ts";
 import { hubError } from "./hub-error.ts";
 import { toHubEvent } from "./hub-event.ts";
 import { HubSubscription } from "./hub-subscription.ts";
@@ -37,7 +37,7 @@ export class EventHubReader implements PartitionReader {
     this.#quietSeconds = quietSeconds;
   }
 
-  async bounds(): Promise<DetailedBounds> {
+  async bounds(): Promise<PartitionBounds> {
     const client = await this.#client();
     const bounds = await readBounds(client, this.#partition);
     if (this.#partitions !== undefined && bounds.partitionCount !== this.#partitions) {

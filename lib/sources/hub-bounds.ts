@@ -10,16 +10,11 @@ interface HubClient {
   getPartitionProperties(partition: string, options?: { abortSignal?: AbortSignal }): Promise<PartitionProperties>;
 }
 
-export interface DetailedBounds extends PartitionBounds {
-  /** When the newest event was enqueued, milliseconds since the epoch. */
-  readonly lastEnqueued: number;
-}
-
 /** The SDK takes a wrong key for a passing fault and goes on for a minute and a half. */
 const PATIENCE_MS = 20_000;
 
 /** Asks what a hub's partition holds; throws UNAVAILABLE, NOT_FOUND or CONFIGURATION. */
-export async function readBounds(client: HubClient, partition: string): Promise<DetailedBounds> {
+export async function readBounds(client: HubClient, partition: string): Promise<PartitionBounds> {
   const options = { abortSignal: AbortSignal.timeout(PATIENCE_MS) };
   const [hub, part] = await Promise.all([
     client.getEventHubProperties(options),

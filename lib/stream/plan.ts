@@ -25,6 +25,8 @@ export interface TimeNode {
   /** Reads the event time from a decoded event. */
   readonly read: (value: never) => EventTime;
   readonly watermark: WatermarkNode;
+  /** How long the hub must be silent before its watermark moves on with time; undefined: never. */
+  readonly idle: number | undefined;
   /** An event time further ahead of the enqueued time than this is refused. */
   readonly ahead: number;
 }

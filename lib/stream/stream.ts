@@ -41,6 +41,11 @@ export type EventTimeOptions = (
   | {
       /** How far out of order events may come before they count as late: the watermark is the greatest event time less this. */
       readonly outOfOrder: Duration;
+      /**
+       * After a silence of this long, event time moves on with the time that passes, so that windows close although no
+       * event comes; default: it waits for the next event.
+       */
+      readonly idle?: Duration;
     }
   | {
       /** The hub is written by Tidemark tasks: the watermark is the minimum of theirs, and travels in the messages. */
@@ -89,7 +94,8 @@ export class Stream<T, S extends Traits> {
         ? { kind: "out-of-order", bound: milliseconds(options.outOfOrder, "outOfOrder") }
         : { kind: "upstream" };
     const ahead = milliseconds(options.ahead ?? "1d", "ahead");
-    const time: TimeNode = { read: read as TimeNode["read"], watermark, ahead };
+    const idle = "idle" in options && options.idle !== undefined ? milliseconds(options.idle, "idle") : undefined;
+    const time: TimeNode = { read: read as TimeNode["read"], watermark, idle, ahead };
     return new Stream({ ...this.#plan, source: { ...this.#plan.source, time } });
   }
 

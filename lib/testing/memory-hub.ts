@@ -38,12 +38,18 @@ export class MemoryHub {
     return this.#log(partition).slice(Math.max(sequenceNumber, this.#firsts[partition] ?? 0));
   }
 
+  /** The sequence number that a partition's next event will get. */
+  next(partition: number): number {
+    return this.#log(partition).length;
+  }
+
   reader(partition: number): PartitionReader {
     const bounds = async (): Promise<PartitionBounds> => ({
       first: this.#firsts[partition] ?? 0,
       next: this.#log(partition).length,
       hubCreated: this.created,
       partitionCount: this.#partitions.length,
+      lastEnqueued: this.#log(partition).at(-1)?.enqueuedTime ?? 0,
     });
     return {
       bounds,

@@ -1,4 +1,4 @@
-import { createCheckpointStore } from "../checkpoint/index.ts";
+import { createCheckpointStore, type LogStatus } from "../checkpoint/index.ts";
 import type { LedgerCounts } from "../engine/frame.ts";
 import { MARKER_PROPERTY } from "../engine/headers.ts";
 import type { SideRecord } from "../engine/side-record.ts";
@@ -6,6 +6,7 @@ import type { Connections, Sink } from "../engine/sink.ts";
 import { TableCache } from "../engine/tables.ts";
 import { Task, type TaskPorts } from "../engine/task.ts";
 import { TidemarkError } from "../errors.ts";
+import { type Duration, milliseconds } from "../stream/duration.ts";
 import type { Pipeline } from "../stream/pipeline.ts";
 import type { EventTime, Plan, StageNode } from "../stream/plan.ts";
 import type { Table } from "../stream/table.ts";
@@ -20,6 +21,8 @@ export interface TestDriverOptions {
   /** Where virtual time begins; default 2030-01-01, later than most events. */
   readonly now?: EventTime;
   readonly onLoss?: TaskPorts["onLoss"];
+  /** How long processed events may wait for their commit; default: not at all. */
+  readonly commitEvery?: Duration;
 }
 
 /** What an event brings along beside its body. */
@@ -44,6 +47,8 @@ const FAR = "2030-01-01T00:00:00Z";
 
 export class TestDriver {
   readonly world: VirtualWorld;
+  /** When the task asked to be woken, milliseconds since the epoch. */
+  readonly wakeUps: number[] = [];
   readonly hub: MemoryHub;
   readonly #captured = new Map<string, unknown[]>();
   readonly #side: { readonly sink: Sink<SideRecord>; readonly values: SideRecord[] };
@@ -69,6 +74,10 @@ export class TestDriver {
       tables: new TableCache(this.world, NO_CONNECTIONS),
       from: "earliest",
       onLoss: options.onLoss ?? "stop",
+      commitEvery: milliseconds(options.commitEvery ?? 0, "commitEvery"),
+      wakeAt: async (time) => {
+        this.wakeUps.push(time);
+      },
     };
     this.#task = new Task(this.#pipeline, this.#ports);
   }
@@ -113,6 +122,13 @@ export class TestDriver {
     await this.send("", { properties: { [MARKER_PROPERTY]: watermark } });
   }
 
+  /** Lets time pass without events, then wakes the task as a wake-up message would. */
+  async waitFor(time: Duration): Promise<void> {
+    this.world.moveTo(this.world.now() + milliseconds(time, "waitFor"));
+    await this.#task.wake(new AbortController().signal);
+    this.#handled = this.hub.next(0);
+  }
+
   /** What a sink has received so far, in order; without a name, the pipeline's first. */
   results<T = unknown>(sink?: string): readonly T[] {
     const name = sink ?? this.#pipeline.plan.sinks[0]?.name ?? "";
@@ -133,9 +149,14 @@ export class TestDriver {
     return this.#side.values.filter((record) => record.kind === "late");
   }
 
+  /** What the checkpoint log says now; undefined before it was opened. */
+  status(): Promise<LogStatus | undefined> {
+    return this.#checkpoints.peek(this.#task.id);
+  }
+
   /** The newest committed ledger; undefined before the first commit. */
   async ledger(): Promise<LedgerCounts | undefined> {
-    return (await this.#checkpoints.peek(this.#task.id))?.ledger;
+    return (await this.status())?.ledger;
   }
 
   /** Loses the task's memory as a crash would; the next call recovers from the checkpoint log. */

@@ -65,6 +65,7 @@ async function engine(batches: readonly HubEvent[][]): Promise<number> {
     watermark: NO_WATERMARK,
     state: new Map(),
     ledger: undefined,
+    lastEnqueued: 0,
     tables,
     sinks: new Map([["documents", sink]]),
   });

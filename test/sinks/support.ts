@@ -37,8 +37,7 @@ export interface LocalServices {
 /** Connections to local servers by their connection strings; `close` closes the clients. */
 export function localConnections(
   services: LocalServices,
-  // The SDK notices a broken connection only when a send has timed out.
-  retryOptions = { maxRetries: 0, timeoutInMs: 1_200 },
+  retryOptions = { maxRetries: 0, timeoutInMs: 10_000 },
 ): Connections & { close(): Promise<void> } {
   const producers = new Map<string, EventHubProducerClient>();
   const cosmos = services.cosmos === undefined ? undefined : cosmosClient(services.cosmos);
@@ -57,7 +56,13 @@ export function localConnections(
     },
     hubBounds: async (_connection, hub) => {
       const { partitionIds, createdOn } = await producer(hub).getEventHubProperties();
-      return { first: 0, next: 0, hubCreated: createdOn.getTime(), partitionCount: partitionIds.length, lastEnqueued: 0 };
+      return {
+        first: 0,
+        next: 0,
+        hubCreated: createdOn.getTime(),
+        partitionCount: partitionIds.length,
+        lastEnqueued: 0,
+      };
     },
     close: async () => {
       for (const client of producers.values()) await client.close();

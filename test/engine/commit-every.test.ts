@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { testDriver } from "../../lib/testing/index.ts";
+import { anySink, type Reading, reading, readings } from "../support/pipelines.ts";
+
+const plain = () => readings().to(anySink<Reading>());
+const values = (driver: ReturnType<typeof testDriver>) => driver.results<Reading>().map((r) => r.value);
+
+test("several batches share one commit, and nothing leaves before it", async () => {
+  const driver = testDriver(plain(), { commitEvery: "5s" });
+  await driver.send(reading(1, 1));
+  driver.world.moveTo(driver.world.now() + 4_999);
+  await driver.send(reading(2, 2));
+  assert.deepEqual(values(driver), []);
+  driver.world.moveTo(driver.world.now() + 1);
+  await driver.send(reading(3, 3));
+  assert.deepEqual(values(driver), [1, 2, 3]);
+  assert.equal((await driver.status())?.sequence, 2, "a fence and one frame");
+});
+
+test("what a crash loses before its commit is read from the hub again", async () => {
+  const driver = testDriver(plain(), { commitEvery: "5s" });
+  await driver.send(reading(1, 1));
+  await driver.send(reading(2, 2));
+  driver.restart();
+  await driver.send(reading(3, 3));
+  await driver.waitFor(0);
+  assert.deepEqual(values(driver), [1, 2, 3]);
+});
+
+test("closing commits what waits", async () => {
+  const driver = testDriver(plain(), { commitEvery: "5s" });
+  await driver.send(reading(1, 1));
+  await driver.task.close();
+  assert.deepEqual(values(driver), [1]);
+});

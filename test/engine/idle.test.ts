@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { z } from "zod";
+import { count } from "../../lib/aggregates/index.ts";
+import { stream } from "../../lib/stream/stream.ts";
+import { tumbling } from "../../lib/stream/window.ts";
+import { testDriver } from "../../lib/testing/index.ts";
+import { anySink } from "../support/pipelines.ts";
+
+const MINUTE = 60_000;
+const START = Date.UTC(2001, 0, 1);
+const Reading = z.object({ at: z.number() });
+
+const windowed = (idle?: "30s") =>
+  stream("idle", Reading)
+    .eventTime((r) => r.at, { outOfOrder: "1m", ...(idle ? { idle } : {}) })
+    .keyBy(() => "all")
+    .window(tumbling("10m"))
+    .aggregate("stats", { readings: count() })
+    .to(anySink());
+
+test("a window closes although no event comes, when the hub has been silent for as long as its end is away", async () => {
+  const driver = testDriver(windowed("30s"));
+  await driver.send({ at: START + 5 * MINUTE });
+  await driver.waitFor("5m");
+  assert.equal(driver.results().length, 0);
+  await driver.waitFor("1m");
+  assert.equal(driver.results().length, 1);
+});
+
+test("without `idle` silence closes nothing", async () => {
+  const driver = testDriver(windowed());
+  await driver.send({ at: START + 5 * MINUTE });
+  await driver.waitFor("30d");
+  assert.equal(driver.results().length, 0);
+});
+
+test("event time moves on from the last watermark, not to the wall clock", async () => {
+  const driver = testDriver(windowed("30s"));
+  await driver.send({ at: START + 5 * MINUTE });
+  await driver.waitFor("7m");
+  // By the wall clock, decades later, this event would be late.
+  await driver.send({ at: START + 12 * MINUTE });
+  assert.equal(driver.late().length, 0);
+});
+
+test("nothing moves while the hub holds events that were not processed: they are processed instead", async () => {
+  const driver = testDriver(windowed("30s"));
+  await driver.send({ at: START + 5 * MINUTE });
+  driver.publish({ at: START + 6 * MINUTE });
+  driver.skip(1);
+  await driver.waitFor("6m");
+  assert.deepEqual(
+    driver.results<{ readings: number }>().map((r) => r.readings),
+    [2],
+  );
+});
+
+test("a task that crashed goes on from the same silence, and waking twice is waking once", async () => {
+  const driver = testDriver(windowed("30s"));
+  await driver.send({ at: START + 5 * MINUTE });
+  for (let i = 0; i < 6; i++) {
+    driver.restart();
+    await driver.waitFor("1m");
+    await driver.waitFor(0);
+  }
+  assert.equal(driver.results().length, 1);
+});
+
+test("an event ends the silence: the next one is measured anew", async () => {
+  const driver = testDriver(windowed("30s"));
+  await driver.send({ at: START + 5 * MINUTE });
+  await driver.waitFor("4m");
+  await driver.send({ at: START + 5 * MINUTE });
+  await driver.waitFor("1m");
+  assert.equal(driver.results().length, 0);
+  await driver.waitFor("1m");
+  assert.equal(driver.results().length, 1);
+});
+
+test("the task asks to be woken when silence will make a window due, and then has nothing more to ask", async () => {
+  const driver = testDriver(windowed("30s"));
+  await driver.send({ at: START + 5 * MINUTE });
+  const sent = driver.world.now();
+  assert.deepEqual(driver.wakeUps, [sent + 6 * MINUTE]);
+  assert.equal(await driver.task.needsWaking(), false);
+  driver.world.moveTo(sent + 6 * MINUTE);
+  assert.equal(await driver.task.needsWaking(), true);
+  await driver.waitFor(0);
+  assert.equal(driver.results().length, 1);
+  assert.equal(await driver.task.needsWaking(), false, "what was delivered is confirmed in the log");
+  assert.equal(driver.wakeUps.length, 1);
+});
