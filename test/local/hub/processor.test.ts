@@ -1,36 +1,15 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { EventHubConsumerClient } from "@azure/event-hubs";
 import { BlobCheckpointStore } from "@azure/eventhubs-checkpointstore-blob";
 import { ContainerClient } from "@azure/storage-blob";
+import { startStorage } from "../../../lib/local/storage/index.ts";
 import { numbered, startTestHub, type TestHub, until } from "./support.ts";
 
-const account = "devstoreaccount1";
-const key = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
-
-/** Azurite in this process, on a free port. */
 async function startBlobs(t: TestContext): Promise<ContainerClient> {
-  const require = createRequire(import.meta.url);
-  const { default: Configuration } = require("azurite/dist/src/blob/BlobConfiguration");
-  const { default: BlobServer } = require("azurite/dist/src/blob/BlobServer");
-  const folder = mkdtempSync(join(tmpdir(), "hub-processor-"));
-  const file = (name: string) => join(folder, name);
-  const persistence = [{ locationId: "Default", locationPath: file("blobs"), maxConcurrency: 10 }];
-  const server = new BlobServer(
-    new Configuration("127.0.0.1", 0, 5, file("db.json"), file("extents.json"), persistence, false, undefined, false),
-  );
-  await server.start();
-  t.after(async () => {
-    await server.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
-  const endpoint = `${server.getHttpServerAddress()}/${account}`;
-  const connection = `DefaultEndpointsProtocol=http;AccountName=${account};AccountKey=${key};BlobEndpoint=${endpoint};`;
-  const container = new ContainerClient(connection, "checkpoints");
+  const storage = await startStorage({ blobPort: 0, queuePort: 0, tablePort: 0 });
+  t.after(() => storage.stop());
+  const container = new ContainerClient(storage.connectionString, "checkpoints");
   await container.create();
   return container;
 }
