@@ -30,7 +30,7 @@ export function readBatch(payload: unknown, metadata: Bag | undefined): TriggerB
   const known = Array.isArray(system) && Array.isArray(properties);
   if (!known || system.length !== bodies.length || properties.length !== bodies.length) {
     throw unusable(
-      `The trigger gave ${bodies.length} bodies, but properties of ${known ? system.length : 0}.`,
+      `The trigger gave ${bodies.length} bodies, but properties of ${known ? Math.min(system.length, properties.length) : 0}.`,
       'Set cardinality "many" and dataType "binary": any other data type drops empty bodies.',
     );
   }

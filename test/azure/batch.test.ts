@@ -104,6 +104,12 @@ describe("a trigger's batch", () => {
       ({ propertiesArray: _, ...rest }) => rest,
       /properties of 0/,
     ],
+    [
+      "fewer properties than bodies",
+      [Buffer.from("x"), Buffer.from("y")],
+      (m) => ({ ...m, propertiesArray: [{}] }),
+      /2 bodies, but properties of 1/,
+    ],
     ["text bodies", ["{}", "{}"], (m) => m, /body as string.*dataType "binary"/],
     ["parsed bodies", [{ id: 1 }, { id: 2 }], (m) => m, /body as object.*dataType "binary"/],
     [

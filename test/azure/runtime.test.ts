@@ -38,8 +38,11 @@ const orders = stream("orders", Order)
 
 const trigger = handle(orders, { eventHubName: HUB, partitions: 2 });
 
-/** The n-th order of a partition: one a minute, so that sixty make a window. */
-const order = (n: number) => ({ at: START + n * 60_000, shop: n % 2 === 0 ? "even" : "odd", amount: n });
+/** The n-th order of a partition: one a minute, so that sixty make a window. A shop is on one partition only. */
+function order(partition: string, n: number) {
+  const shops = partition === "0" ? ["even", "odd"] : ["left", "right"];
+  return { at: START + n * 60_000, shop: shops[n % 2] as string, amount: n };
+}
 
 describe("the runtime, on the local services", () => {
   let hub: HubServer;
@@ -81,7 +84,7 @@ describe("the runtime, on the local services", () => {
 
   async function publish(partition: string, from: number, to: number): Promise<void> {
     const producer = await connections.eventHubProducer("EventHubConnection", HUB);
-    const bodies = Array.from({ length: to - from }, (_, i) => ({ body: order(from + i) }));
+    const bodies = Array.from({ length: to - from }, (_, i) => ({ body: order(partition, from + i) }));
     await producer.sendBatch(bodies, { partitionId: partition });
   }
 
@@ -126,10 +129,11 @@ describe("the runtime, on the local services", () => {
 
   it("takes no batch once it drains, and says that it is worth another try", async () => {
     const one = start();
-    const running = one.handle(FUNCTION, ...batch("1", 30, 40));
+    // It closes a window: stopped too early, it would not deliver.
+    const running = one.handle(FUNCTION, ...batch("1", 30, 70));
     await one.drain(10_000);
     await running;
-    await assert.rejects(one.handle(FUNCTION, ...batch("1", 40, 50)), { code: "UNAVAILABLE", retryable: true });
+    await assert.rejects(one.handle(FUNCTION, ...batch("1", 69, 70)), { code: "UNAVAILABLE", retryable: true });
   });
 
   it("names all settings that are missing, with the first batch and with the next", async () => {
@@ -188,14 +192,14 @@ function batch(partition: string, from: number, to: number, log: CommitLine[] = 
       if (line) log.push(line);
     },
   });
-  return [numbers.map((n) => Buffer.from(JSON.stringify(order(n)))), context];
+  return [numbers.map((n) => Buffer.from(JSON.stringify(order(partition, n)))), context];
 }
 
 /** Of the first windows of a shop, by a plain fold. */
 function expectedRevenues(shop: string, windows: number): number[] {
   const result = new Array<number>(windows).fill(0);
   for (let n = 0; n < 300; n++) {
-    const one = order(n);
+    const one = order("0", n);
     const window = Math.floor((one.at - START) / HOUR);
     if (one.shop === shop && window < windows) result[window] = (result[window] ?? 0) + one.amount;
   }

@@ -140,13 +140,14 @@ describe("the reader of a partition", () => {
       { body: { a: 1 }, bodyType: "value" },
       { body: [1, "two"], bodyType: "sequence" },
       { body: Buffer.alloc(0), bodyType: "data" },
+      { body: Buffer.from('{ "b" : 2 }'), bodyType: "data" },
     ];
     await producer.sendBatch(messages);
     const { next } = await reader("0", "brief").bounds();
-    const events = (await collect(reader("0", "brief").read(next - 5, next, 100))).flat();
+    const events = (await collect(reader("0", "brief").read(next - 6, next, 100))).flat();
     assert.deepEqual(
       events.map(({ body }) => Buffer.from(body).toString("latin1")),
-      ["\xff\0", "text", '{"a":1}', '[1,"two"]', ""],
+      ["\xff\0", "text", '{"a":1}', '[1,"two"]', "", '{ "b" : 2 }'],
     );
     assert.deepEqual(events[0]?.properties, {
       token: "YWJj",

@@ -4,12 +4,15 @@ import type { EventHubConsumerClient, ReceivedEventData, SubscriptionEventHandle
 import { EventHubReader } from "../../lib/sources/event-hub-reader.ts";
 
 /** A hub with sequence numbers that belong to no event, as transactions and compaction leave them; no local one has. */
-function hubWithHoles(events: readonly number[], bounds: { first: number; next: number }): EventHubConsumerClient {
+function hubWithHoles(
+  events: readonly number[],
+  bounds: { first: number; next: number; isEmpty?: boolean },
+): EventHubConsumerClient {
   const client = {
     eventHubName: "holes",
     getEventHubProperties: async () => ({ createdOn: new Date(0), partitionIds: ["0"] }),
     getPartitionProperties: async () => ({
-      isEmpty: false,
+      isEmpty: bounds.isEmpty ?? false,
       beginningSequenceNumber: bounds.first,
       lastEnqueuedSequenceNumber: bounds.next - 1,
       lastEnqueuedOnUtc: new Date(0),
@@ -49,6 +52,12 @@ async function read(client: EventHubConsumerClient, from: number, to: number): P
 describe("a partition with holes", () => {
   it("is read across them, up to the event that proves the end", async () => {
     assert.deepEqual(await read(hubWithHoles([3, 7, 9], { first: 3, next: 10 }), 2, 9), [3, 7]);
+  });
+
+  it("begins with the next event when it holds none any more, whatever it says of the first", async () => {
+    const client = hubWithHoles([], { first: 3, next: 10, isEmpty: true });
+    const { first, next } = await new EventHubReader({ client: async () => client, partition: "0" }).bounds();
+    assert.deepEqual([first, next], [10, 10]);
   });
 
   it("has ended after some quiet when it holds nothing beyond", async () => {
