@@ -19,6 +19,7 @@ var rules = [
     dimensions: ['pipeline', 'partition']
     threshold: maximumLagEvents
     severity: 2
+    window: 'PT15M'
   }
   {
     name: 'lag-minutes'
@@ -27,6 +28,7 @@ var rules = [
     dimensions: ['pipeline', 'partition']
     threshold: maximumLagMinutes
     severity: 2
+    window: 'PT15M'
   }
   {
     name: 'watermark-delay'
@@ -35,6 +37,7 @@ var rules = [
     dimensions: ['pipeline', 'partition']
     threshold: maximumLagMinutes
     severity: 3
+    window: 'PT1H'
   }
   {
     name: 'dead-letters'
@@ -43,6 +46,7 @@ var rules = [
     dimensions: ['pipeline']
     threshold: 0
     severity: 3
+    window: 'PT15M'
   }
   {
     name: 'no-commits'
@@ -51,14 +55,25 @@ var rules = [
     dimensions: []
     threshold: 0
     severity: 1
+    window: 'PT15M'
   }
   {
-    name: 'broken-promise'
-    title: 'A guarantee cannot be kept'
-    query: loadTextContent('queries/broken-promise.kql')
-    dimensions: ['pipeline', 'code']
+    name: 'failing-batches'
+    title: 'Batches fail again and again'
+    query: loadTextContent('queries/failing-batches.kql')
+    dimensions: ['function']
+    threshold: 10
+    severity: 1
+    window: 'PT15M'
+  }
+  {
+    name: 'missing-messages'
+    title: 'Messages between hubs never came'
+    query: loadTextContent('queries/missing-messages.kql')
+    dimensions: ['pipeline', 'partition']
     threshold: 0
     severity: 0
+    window: 'PT15M'
   }
 ]
 
@@ -73,7 +88,7 @@ resource queryAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for 
     enabled: true
     scopes: [workspaceId]
     evaluationFrequency: 'PT5M'
-    windowSize: 'PT15M'
+    windowSize: rule.window
     // The tables exist only after the first telemetry came in.
     skipQueryValidation: true
     autoMitigate: true

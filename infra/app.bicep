@@ -25,6 +25,7 @@ param workspaceId string
 
 var values = union(sources, {
   clientId: clientId
+  debug: 'Debug'
   insightsAuthentication: 'ClientId=${clientId};Authorization=AAD'
   managedIdentity: 'managedidentity'
 })

@@ -153,7 +153,8 @@ var alwaysReady = filter(
   map(manifest.functions, one => { name: 'function:${one.name}', instanceCount: alwaysReadyOverrides[?one.name] ?? alwaysReadyInstances }),
   one => one.instanceCount > 0
 )
-var sideOutput = map(filter(manifest.blobContainers, one => one.purpose == 'side-output'), one => one.name)
+// Checkpoint logs are never deleted by age: the log of a quiet partition is old and alive.
+var expiringFolders = flatten(map(manifest.blobContainers, one => map(one.expiringFolders, folder => '${one.name}/${folder}')))
 
 module identity 'identity.bicep' = {
   name: 'identity'
@@ -218,7 +219,7 @@ module stores 'stores.bicep' = {
     restricted: hasNetwork
     containers: map(manifest.blobContainers, one => one.name)
     queues: map(manifest.queues, one => one.name)
-    sideOutput: sideOutput
+    expiringFolders: expiringFolders
     deadLetterRetentionDays: deadLetterRetentionDays
     capture: hasCapture
     encryptionKeyUri: customerManagedKeys ? vault!.outputs.keyUris.storage : ''

@@ -10,8 +10,8 @@ param ipRanges string[]
 param restricted bool
 param containers string[]
 param queues string[]
-@description('Those of the containers that hold dead letters and late events.')
-param sideOutput string[]
+@description('CONTAINER/FOLDER/ of dead letters and late events.')
+param expiringFolders string[]
 param deadLetterRetentionDays int
 param capture bool
 param encryptionKeyUri string
@@ -57,8 +57,7 @@ module data 'storage.bicep' = {
     restricted: restricted
     containers: containers
     queues: queues
-    // Checkpoint logs are never deleted by age: the log of a quiet partition is old and alive.
-    expiring: map(sideOutput, one => { prefix: '${one}/', days: deadLetterRetentionDays })
+    expiring: map(expiringFolders, one => { prefix: one, days: deadLetterRetentionDays })
     hierarchical: false
     trustServices: false
     encryptionKeyUri: encryptionKeyUri

@@ -1,7 +1,11 @@
 import { type AppDescription, checkApp, type FunctionDescription, hubsOf } from "../../azure/app-description.ts";
+import { TIDEMARK_CONTAINER } from "../../azure/checkpoints.ts";
+import type { FrameStamp } from "../../engine/frame.ts";
 import { TidemarkError } from "../../errors.ts";
+import { FENCE_FIELD } from "../../sinks/cosmos/fence.ts";
+import { sideBlobName } from "../../sinks/side-output.ts";
 import { type Manifest, type ManifestHub, manifestSchema } from "./manifest.ts";
-import { CHECKPOINTS, DEFAULT_RETENTION_HOURS, SIDE_OUTPUT, UNINDEXED_PATHS } from "./naming.ts";
+import { DEFAULT_RETENTION_HOURS } from "./naming.ts";
 import { rolesOf } from "./roles.ts";
 import { settingsOf } from "./settings.ts";
 
@@ -115,7 +119,8 @@ function writtenContainer({ database, container, connection, partitionKey }: Tar
     connection,
     partitionKeyPaths: [...partitionKey],
     defaultTtl: -1,
-    unindexedPaths: [...UNINDEXED_PATHS],
+    // No query asks for the fence.
+    unindexedPaths: [`/${FENCE_FIELD}/*`],
     access: "write",
   };
 }
@@ -129,24 +134,34 @@ function tableContainer(target: { database: string; container: string; connectio
 
 function blobContainersOf(functions: readonly FunctionDescription[]): BlobContainer[] {
   const found = new Map<string, BlobContainer>();
-  const add = (
-    name: string,
-    connection: string,
-    purpose: BlobContainer["purpose"],
-    access: BlobContainer["access"],
-  ) => {
-    const known = found.get(name);
-    if (known?.access !== "write") found.set(name, { name, connection, purpose, access });
+  const add = (one: BlobContainer) => {
+    if (found.get(one.name)?.access !== "write") found.set(one.name, one);
   };
-  for (const { storageConnection, sinks, tables } of functions) {
-    add(CHECKPOINTS, storageConnection, "checkpoints", "write");
-    add(SIDE_OUTPUT, storageConnection, "side-output", "write");
-    for (const sink of sinks) if (sink.kind === "blob") add(sink.container, sink.connection, "results", "write");
+  for (const { storageConnection: connection, sinks, tables } of functions) {
+    const expiringFolders = sideFolders();
+    add({ name: TIDEMARK_CONTAINER, connection, purpose: "checkpoints", access: "write", expiringFolders });
+    for (const { kind, ...sink } of sinks.filter(({ kind }) => kind === "blob") as Target<"blob">[]) {
+      add({
+        name: sink.container,
+        connection: sink.connection,
+        purpose: "results",
+        access: "write",
+        expiringFolders: [],
+      });
+    }
     for (const { target } of tables) {
-      if (target.kind === "blob") add(target.container, target.connection, "tables", "read");
+      if (target.kind !== "blob") continue;
+      const { container: name, connection } = target;
+      add({ name, connection, purpose: "tables", access: "read", expiringFolders: [] });
     }
   }
   return [...found.values()].sort(by(({ name }) => name));
+}
+
+/** Where dead letters and late events lie. Checkpoints lie beside them, and the log of a quiet partition is old and alive. */
+function sideFolders(): string[] {
+  const stamp: FrameStamp = { pipeline: "", partition: "", generation: 0, sequence: 0, nonce: "" };
+  return (["dead-letter", "late"] as const).map((kind) => `${sideBlobName(kind, stamp).split("/")[0]}/`);
 }
 
 /** Names are checked last, when the whole manifest is there, so that the message can say where a name comes from. */

@@ -57,8 +57,10 @@ const container = z.strictObject({
 const blobContainer = z.strictObject({
   name: names.storage,
   connection: names.setting,
-  purpose: z.enum(["checkpoints", "side-output", "tables", "results"]),
+  purpose: z.enum(["checkpoints", "tables", "results"]),
   access: z.enum(["read", "write"]),
+  /** Folders whose blobs may be deleted when they are old, with a slash at the end. */
+  expiringFolders: z.array(z.string().endsWith("/")),
 });
 
 const queue = z.strictObject({ name: names.storage, connection: names.setting, purpose: z.enum(["wake-ups"]) });
@@ -77,6 +79,7 @@ export const SETTING_SOURCES = [
   "cosmosEndpoint",
   "dataBlobEndpoint",
   "dataQueueEndpoint",
+  "debug",
   "hostAccountName",
   "hubHost",
   "insightsAuthentication",

@@ -6,6 +6,8 @@ type Parts = Pick<Manifest, "hubs" | "containers" | "blobContainers" | "queues">
 const HOST: readonly ManifestSetting[] = [
   setting("APPLICATIONINSIGHTS_AUTHENTICATION_STRING", "insightsAuthentication", "host"),
   setting("APPLICATIONINSIGHTS_CONNECTION_STRING", "insightsConnection", "host"),
+  // Each commit logs one line of numbers at this level, and alerts read it.
+  setting("AzureFunctionsJobHost__logging__logLevel__Function", "debug", "host"),
   setting("AzureWebJobsStorage__accountName", "hostAccountName", "host"),
   setting("AzureWebJobsStorage__clientId", "clientId", "host"),
   setting("AzureWebJobsStorage__credential", "managedIdentity", "host"),

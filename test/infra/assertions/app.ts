@@ -40,6 +40,7 @@ const FORBIDDEN = new Set([
 const READ_BY_HOST = new Set([
   "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
   "APPLICATIONINSIGHTS_CONNECTION_STRING",
+  "AzureFunctionsJobHost__logging__logLevel__Function",
   "AzureWebJobsStorage__accountName",
   "AzureWebJobsStorage__clientId",
   "AzureWebJobsStorage__credential",

@@ -62,9 +62,9 @@ function checkLifecycle(one: Case): string[] {
       days: rule.definition.actions.baseBlob.delete,
     })),
   );
-  const side = one.manifest.blobContainers
-    .filter(({ purpose }) => purpose === "side-output")
-    .map(({ name }) => `${name}/`);
+  const side = one.manifest.blobContainers.flatMap(({ name, expiringFolders }) =>
+    expiringFolders.map((folder) => `${name}/${folder}`),
+  );
   const expired = rules
     .filter(({ policy, rule }) => rule.enabled && policy.id.startsWith(`${account(one, "data")?.id}/`))
     .flatMap(({ rule }) => rule.definition.filters.prefixMatch);

@@ -127,10 +127,11 @@ function checkPolicies(one: Case): string[] {
 }
 
 const ALERTS: readonly string[] = [
-  "broken-promise",
   "dead-letters",
+  "failing-batches",
   "lag-events",
   "lag-minutes",
+  "missing-messages",
   "no-commits",
   "watermark-delay",
 ];
@@ -174,6 +175,7 @@ function checkAlerts(one: Case): string[] {
 
 function thresholdOf(one: Case, name: string): number {
   if (name.startsWith("alert-lag-events-")) return parameter(one, "maximumLagEvents", 100_000);
+  if (name.startsWith("alert-failing-batches-")) return 10;
   const minutes = name.startsWith("alert-lag-minutes-") || name.startsWith("alert-watermark-delay-");
   return minutes ? parameter(one, "maximumLagMinutes", 15) : 0;
 }

@@ -35,7 +35,7 @@ export const CONTENT: readonly Mutation[] = [
     ["[for queue in queues: {", "[for queue in take(queues, 0): {", "prod, rich"],
   ]),
   ...on("stores.bicep", LIFECYCLE, [
-    ["map(sideOutput, one", "map(containers, one"],
+    ["map(expiringFolders, one", "map(containers, one"],
     ["days: deadLetterRetentionDays", "days: 1"],
     ["expiring: [{ prefix: 'azure-webjobs-hosts/output-logs', days: 30 }]", "expiring: []"],
   ]),
@@ -200,7 +200,7 @@ export const CONTENT: readonly Mutation[] = [
     ["name: 'lag-events'", "name: 'lag'"],
     ["scopes: [cosmosId]", "scopes: [namespaceId]"],
     ["actions: [{ actionGroupId: actionGroupId }]", "actions: []"],
-    ["dimensions: ['pipeline', 'code']", "dimensions: ['pipeline', 'reason']"],
+    ["dimensions: ['function']", "dimensions: ['name']"],
   ]),
   ...on("queries/dead-letters.kql", ALERTS, [["summarize value = ", "summarize dead = "]]),
   ...on("alerts.bicep", "the workbook shows what the alerts look at", [
