@@ -1,9 +1,9 @@
-import { EventHubProducerClient } from "@azure/event-hubs";
+import type { EventHubProducerClient } from "@azure/event-hubs";
 
 /** Asks a namespace how far its hubs have come. */
 export class HubEnds {
   readonly #connectionString: string;
-  readonly #clients = new Map<string, EventHubProducerClient>();
+  readonly #clients = new Map<string, Promise<EventHubProducerClient>>();
 
   constructor(connectionString: string) {
     this.#connectionString = connectionString;
@@ -11,7 +11,7 @@ export class HubEnds {
 
   /** The sequence number that the next event of each partition will get. */
   async next(hub: string): Promise<number[]> {
-    const client = this.#client(hub);
+    const client = await this.#client(hub);
     const ids = await client.getPartitionIds();
     return Promise.all(
       ids.map(async (id) => {
@@ -23,13 +23,15 @@ export class HubEnds {
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled([...this.#clients.values()].map((client) => client.close()));
+    await Promise.allSettled([...this.#clients.values()].map(async (client) => (await client).close()));
   }
 
-  #client(hub: string): EventHubProducerClient {
+  #client(hub: string): Promise<EventHubProducerClient> {
     const known = this.#clients.get(hub);
     if (known !== undefined) return known;
-    const client = new EventHubProducerClient(this.#connectionString, hub);
+    const client = import("@azure/event-hubs").then((sdk) => {
+      return new sdk.EventHubProducerClient(this.#connectionString, hub);
+    });
     this.#clients.set(hub, client);
     return client;
   }

@@ -15,10 +15,11 @@ export async function services(values: OptionValues): Promise<number> {
   const extra = ((values.hub ?? []) as readonly string[]).map(parseHub);
   const ports = portChoice(values);
   const declared = await declarationsOf(process.cwd());
+  const hubs = mergeHubs(declared.hubs, extra);
   const folder = resolve(DATA_FOLDER);
   if (values.fresh === true) await forgetData(folder);
-  const hubs = mergeHubs(declared.hubs, extra);
-  const running = await startServices({ folder, ports, hubs, containers: declared.containers });
+  const { containers } = declared;
+  const running = await startServices({ folder, ports, declared: Promise.resolve({ hubs, containers }) });
   process.stdout.write(`${describe(running, hubs)}\n`);
   await interrupted();
   await running.stop();

@@ -1,4 +1,3 @@
-import { BlobServiceClient } from "@azure/storage-blob";
 import { TIDEMARK_CONTAINER } from "../azure/checkpoints.ts";
 import { realWorld } from "../azure/world.ts";
 import type { LogStatus } from "../checkpoint/checkpoint-log.ts";
@@ -6,7 +5,8 @@ import type { CheckpointStore } from "../checkpoint/index.ts";
 
 /** Reads checkpoint logs without taking them over. */
 export async function openLogs(connectionString: string): Promise<CheckpointStore> {
-  const [{ createCheckpointStore }, { azureBlobs }] = await Promise.all([
+  const [{ BlobServiceClient }, { createCheckpointStore }, { azureBlobs }] = await Promise.all([
+    import("@azure/storage-blob"),
     import("../checkpoint/index.ts"),
     import("../checkpoint/azure-blobs.ts"),
   ]);

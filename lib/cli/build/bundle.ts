@@ -1,30 +1,18 @@
 import { existsSync } from "node:fs";
-import { copyFile, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import type { Plugin } from "esbuild";
+import { copyFile, readdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { messageOf, TidemarkError } from "../../errors.ts";
 
 /** What CommonJS packages inside an ES module bundle need: a `require` for Node's own modules and for the worker's. */
 const REQUIRE_BANNER =
   'import { createRequire as __createRequire } from "node:module";const require = __createRequire(import.meta.url);';
 
-export interface BundleOptions {
-  /** Modules to be taken in the place of others: path by path. */
-  readonly replaced?: ReadonlyMap<string, string>;
-  /** Writes source maps beside the bundle. Default false. */
-  readonly sourceMaps?: boolean;
-}
-
 /**
  * Bundles every module of `functions/` into one ES module with its dependencies, and splits off what is imported
  * later. The folder is an app by itself (package.json, host.json). Resolves with the files written; throws CONFIGURATION
  * when there is nothing to bundle or it cannot be bundled.
  */
-export async function bundleApp(
-  appFolder: string,
-  outputFolder: string,
-  options: BundleOptions = {},
-): Promise<string[]> {
+export async function bundleApp(appFolder: string, outputFolder: string): Promise<string[]> {
   const modules = await functionModules(join(appFolder, "functions"));
   await rm(outputFolder, { recursive: true, force: true });
   const esbuild = await import("esbuild");
@@ -52,8 +40,6 @@ export async function bundleApp(
       // The worker provides this module; everything else comes along.
       external: ["@azure/functions-core"],
       metafile: true,
-      sourcemap: options.sourceMaps === true,
-      plugins: options.replaced === undefined ? [] : [replacing(options.replaced)],
       logLevel: "silent",
     })
     .catch((error: unknown) => {
@@ -67,21 +53,8 @@ export async function bundleApp(
   return [...bundled, ...(await writeAppFiles(appFolder, outputFolder))];
 }
 
-/** Loads some modules from other files than those they were resolved to. */
-function replacing(replaced: ReadonlyMap<string, string>): Plugin {
-  return {
-    name: "replacing",
-    setup: (build) => {
-      build.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
-        const other = replaced.get(path);
-        if (other === undefined) return undefined;
-        return { contents: await readFile(other, "utf8"), resolveDir: dirname(other), loader: "ts" };
-      });
-    },
-  };
-}
-
-async function functionModules(folder: string): Promise<string[]> {
+/** Names of the modules of a folder of functions; throws CONFIGURATION when there is none. */
+export async function functionModules(folder: string): Promise<string[]> {
   const entries = existsSync(folder) ? await readdir(folder, { withFileTypes: true }) : [];
   const modules = entries.filter((entry) => entry.isFile() && /\.m?ts$/.test(entry.name)).map((entry) => entry.name);
   if (modules.length > 0) return modules.sort();

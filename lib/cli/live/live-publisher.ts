@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { EventHubProducerClient } from "@azure/event-hubs";
 import { departures } from "../flights/departures.ts";
 import { flightMessages } from "../flights/messages.ts";
 import { Publisher } from "../flights/publisher.ts";
@@ -31,6 +30,7 @@ export interface LivePublishing {
  */
 export async function publishLive(options: LivePublishing): Promise<void> {
   const { connectionString, flights, there, signal } = options;
+  const { EventHubProducerClient } = await import("@azure/event-hubs");
   const client = new EventHubProducerClient(connectionString, FLIGHTS_HUB);
   const publisher = new Publisher(client, FLIGHTS_PARTITIONS, there);
   const pace = new Pace(options.rate, publisher, options.onPublished, signal);

@@ -37,7 +37,7 @@ export async function live(options: StartOptions): Promise<number> {
     openSession({ ...options, folder, onLog: feed.log, onEvent: feed.event }),
   ]);
   const hubs = new HubEnds(session.services.settings.EventHubConnection);
-  const results = options.cosmosSinks ? new Results(session.services.settings.CosmosConnection) : undefined;
+  const results = options.cosmosSinks ? await Results.open(session.services.settings.CosmosConnection) : undefined;
   const there = await hubs.next(FLIGHTS_HUB);
   if (there.some((count) => count > 0)) await feed.restore(session.services.settings.TidemarkStorage, hubs);
   const stopping = new AbortController();

@@ -1,4 +1,4 @@
-import { type ChangeFeedPullModelIterator, ChangeFeedStartFrom, type Container, CosmosClient } from "@azure/cosmos";
+import type { ChangeFeedPullModelIterator, Container, CosmosClient } from "@azure/cosmos";
 import { RESULTS } from "../pipelines.ts";
 import type { AirportView } from "../screen/view.ts";
 
@@ -35,11 +35,15 @@ export class Results {
   #delaysCount = 0;
   #routesCount = 0;
 
-  constructor(connectionString: string) {
-    this.#client = new CosmosClient(connectionString);
+  static async open(connectionString: string): Promise<Results> {
+    return new Results(connectionString, await import("@azure/cosmos"));
+  }
+
+  private constructor(connectionString: string, sdk: typeof import("@azure/cosmos")) {
+    this.#client = new sdk.CosmosClient(connectionString);
     const database = this.#client.database(RESULTS.database);
     this.#delays = database.container(RESULTS.delays).items.getChangeFeedIterator<DelaysDocument>({
-      changeFeedStartFrom: ChangeFeedStartFrom.Beginning(),
+      changeFeedStartFrom: sdk.ChangeFeedStartFrom.Beginning(),
       maxItemCount: PAGE_DOCUMENTS,
     });
     this.#routes = database.container(RESULTS.routes);

@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { EventHubProducerClient } from "@azure/event-hubs";
 import { TidemarkError } from "../../errors.ts";
 import { departures } from "../flights/departures.ts";
 import { flightMessages } from "../flights/messages.ts";
@@ -15,7 +14,7 @@ import { describeServices } from "../services/describe.ts";
 import { openSession, type Session } from "../session.ts";
 import type { StartOptions } from "../start.ts";
 import { openLogs } from "../task-logs.ts";
-import { type Verification, verify } from "../verify/verify.ts";
+import type { Verification } from "../verify/verify.ts";
 import { type Drained, drained } from "./drain.ts";
 import { Kills } from "./kills.ts";
 import { of, Progress } from "./progress.ts";
@@ -82,6 +81,7 @@ async function run(
   progress.watch(undefined);
   progress.step(`Every window has closed after ${seconds.toFixed(1)} s; reading everything again to verify it …`);
   const { settings } = session.services;
+  const { verify } = await import("../verify/verify.ts");
   const verification = await verify({ settings, logs, documents: options.cosmosSinks });
   return { json: reportOf(verification, seconds, watcher), verification, kills: kills.done };
 }
@@ -92,6 +92,7 @@ async function publish(
   options: StartOptions,
   onCount: (published: number) => void,
 ): Promise<void> {
+  const { EventHubProducerClient } = await import("@azure/event-hubs");
   const client = new EventHubProducerClient(session.services.settings.EventHubConnection, FLIGHTS_HUB);
   const publisher = new Publisher(client, FLIGHTS_PARTITIONS);
   try {

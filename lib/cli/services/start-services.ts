@@ -11,6 +11,11 @@ export interface ServicesOptions {
   /** Where everything is kept. */
   readonly folder: string;
   readonly ports: PortChoice;
+  /** What hub and database must hold; storage, the slowest to start, does not wait for it. */
+  readonly declared: Promise<ServiceContents>;
+}
+
+export interface ServiceContents {
   readonly hubs: readonly HubDeclaration[];
   readonly containers: readonly ContainerDeclaration[];
 }
@@ -95,12 +100,17 @@ function servicesOf(options: ServicesOptions, parts: Parts, moved: readonly Serv
   };
 }
 
-function startHub({ folder, hubs }: ServicesOptions, port: number): Promise<ChildService<HubChildValue>> {
+async function startHub({ folder, declared }: ServicesOptions, port: number): Promise<ChildService<HubChildValue>> {
+  const { hubs } = await declared;
   const options = { hubs, port, dataFolder: join(folder, "hub") };
   return startChild<HubChildValue>("Event Hubs", new URL("./hub-child.ts", import.meta.url), options);
 }
 
-function startCosmos({ folder, containers }: ServicesOptions, port: number): Promise<ChildService<CosmosChildValue>> {
+async function startCosmos(
+  { folder, declared }: ServicesOptions,
+  port: number,
+): Promise<ChildService<CosmosChildValue>> {
+  const { containers } = await declared;
   const options: CosmosChildOptions = { server: { port, dataFile: join(folder, "cosmos.sqlite") }, containers };
   return startChild<CosmosChildValue>("Cosmos DB", new URL("./cosmos-child.ts", import.meta.url), options);
 }
