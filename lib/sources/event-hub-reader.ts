@@ -1,3 +1,4 @@
+import { setTimeout as wait } from "node:timers/promises";
 import type { EventHubConsumerClient, EventPosition } from "@azure/event-hubs";
 import type { HubEvent, PartitionBounds, PartitionReader } from "../engine/ports.ts";
 import { TidemarkError } from "../errors.ts";
@@ -14,7 +15,11 @@ export interface EventHubReaderOptions {
   readonly partitions?: number;
   /** Seconds without an event after which a partition that holds no more has ended; see `read`. Default 5. */
   readonly quietSeconds?: number;
+  /** How to wait; default: by the real clock. */
+  readonly sleep?: World["sleep"];
 }
+
+const realSleep: World["sleep"] = (milliseconds, signal) => wait(milliseconds, undefined, signal ? { signal } : {});
 
 /** Chunks that may wait in memory while one is processed. */
 const CHUNKS_AHEAD = 2;
@@ -28,13 +33,15 @@ export class EventHubReader implements PartitionReader {
   readonly #partition: string;
   readonly #partitions: number | undefined;
   readonly #quietSeconds: number;
+  readonly #sleep: World["sleep"];
   readonly #open = new Set<HubSubscription>();
 
-  constructor({ client, partition, partitions, quietSeconds = 5 }: EventHubReaderOptions) {
+  constructor({ client, partition, partitions, quietSeconds = 5, sleep = realSleep }: EventHubReaderOptions) {
     this.#client = client;
     this.#partition = partition;
     this.#partitions = partitions;
     this.#quietSeconds = quietSeconds;
+    this.#sleep = sleep;
   }
 
   async bounds(): Promise<PartitionBounds> {
@@ -113,7 +120,7 @@ export class EventHubReader implements PartitionReader {
   async #subscribe(from: EventPosition, limit: number, wanted = limit): Promise<HubSubscription> {
     const client = await this.#client();
     const prefetch = Math.min(wanted, limit * CHUNKS_AHEAD);
-    const options = { partition: this.#partition, from, limit: Math.min(limit, wanted), prefetch };
+    const options = { partition: this.#partition, from, limit: Math.min(limit, wanted), prefetch, sleep: this.#sleep };
     try {
       const subscription = new HubSubscription(client, options);
       this.#open.add(subscription);

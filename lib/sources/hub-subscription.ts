@@ -1,4 +1,5 @@
 import type { EventHubConsumerClient, EventPosition, ReceivedEventData, Subscription } from "@azure/event-hubs";
+import type { World } from "../engine/ports.ts";
 import { TidemarkError } from "../errors.ts";
 import { hubError } from "./hub-error.ts";
 
@@ -9,6 +10,7 @@ export interface SubscriptionOptions {
   readonly limit: number;
   /** Events that may wait in memory. */
   readonly prefetch: number;
+  readonly sleep: World["sleep"];
 }
 
 /** How often an open receiver says that nothing came. */
@@ -25,13 +27,15 @@ export class HubSubscription {
   readonly #hub: string;
   readonly #partition: string;
   readonly #subscription: Subscription;
+  readonly #sleep: World["sleep"];
   #waiting: PromiseWithResolvers<readonly ReceivedEventData[]> | undefined;
   #offered: { readonly events: readonly ReceivedEventData[]; readonly taken: () => void } | undefined;
   #failure: TidemarkError | undefined;
 
-  constructor(client: EventHubConsumerClient, { partition, from, limit, prefetch }: SubscriptionOptions) {
+  constructor(client: EventHubConsumerClient, { partition, from, limit, prefetch, sleep }: SubscriptionOptions) {
     this.#hub = client.eventHubName;
     this.#partition = partition;
+    this.#sleep = sleep;
     this.#subscription = client.subscribe(
       partition,
       {
@@ -58,11 +62,15 @@ export class HubSubscription {
       return events;
     }
     this.#waiting = Promise.withResolvers();
-    const timer = setTimeout(() => this.#fail(this.#silent()), PATIENCE_MS);
+    const answered = new AbortController();
+    this.#sleep(PATIENCE_MS, answered.signal).then(
+      () => this.#fail(this.#silent()),
+      () => undefined,
+    );
     try {
       return await this.#waiting.promise;
     } finally {
-      clearTimeout(timer);
+      answered.abort();
       this.#waiting = undefined;
     }
   }
