@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { EventHubConsumerClient, EventPosition } from "@azure/event-hubs";
-import type { HubEvent, PartitionBounds, PartitionReader } from "../engine/ports.ts";
+import type { HubEvent, PartitionBounds, PartitionReader, World } from "../engine/ports.ts";
 import { TidemarkError } from "../errors.ts";
 import { readBounds } from "./hub-bounds.ts";
 import { hubError } from "./hub-error.ts";
@@ -67,7 +67,7 @@ export class EventHubReader implements PartitionReader {
         const event = (await subscription.next()).find((one) => one.enqueuedTimeUtc.getTime() >= time);
         if (event) return event.sequenceNumber;
       }
-      return (await this.bounds()).next;
+      throw this.#withheld(`enqueued since ${new Date(time).toISOString()}`);
     } finally {
       await this.#close(subscription);
     }
@@ -103,14 +103,14 @@ export class EventHubReader implements PartitionReader {
     if (first >= to) return true;
     if (quiet < this.#quietSeconds) return false;
     if (next <= Math.max(at, to)) return true;
-    throw new TidemarkError(
-      "UNAVAILABLE",
-      `The hub holds events from ${at} to ${next - 1} and does not deliver them.`,
-      {
-        partition: this.#partition,
-        retryable: true,
-      },
-    );
+    throw this.#withheld(`from ${at} to ${next - 1}`);
+  }
+
+  #withheld(which: string): TidemarkError {
+    return new TidemarkError("UNAVAILABLE", `The hub holds events ${which} and does not deliver them.`, {
+      partition: this.#partition,
+      retryable: true,
+    });
   }
 
   async close(): Promise<void> {

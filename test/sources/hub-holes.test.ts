@@ -71,4 +71,11 @@ describe("a partition with holes", () => {
       message: /events from 4 to 11 and does not deliver/,
     });
   });
+
+  it("is silent about a start time only as long as it takes to say that it withholds events", async () => {
+    const client = hubWithHoles([], { first: 3, next: 10 });
+    const reader = new EventHubReader({ client: async () => client, partition: "0", quietSeconds: 3 });
+    await assert.rejects(reader.sequenceAt(0), { code: "UNAVAILABLE", retryable: true, message: /since 1970-01-01/ });
+    assert.equal(await reader.sequenceAt(1), 10);
+  });
 });
