@@ -29,7 +29,7 @@ export async function listTask({ blobs, folder }: LogContext): Promise<Listing> 
   });
   const segments = listed.filter((blob) => blob.kind === "log" && blob.generation === generation);
   segments.sort((a, b) => b.ordinal - a.ordinal);
-  return { generation, segments, blobs: listed, print: items.map(({ name }) => name).join("\n") };
+  return { generation, segments, blobs: listed, print: items.map(({ name, size }) => `${name} ${size}`).join("\n") };
 }
 
 /** Reads a generation's marker; throws LOG_MISSING when it is gone. */
