@@ -1,4 +1,5 @@
 import { ALL_DELIVERED, type Sink } from "../engine/sink.ts";
+import { TidemarkError } from "../errors.ts";
 
 /** What one sink received, each frame once and in order. */
 export interface Captured<T> {
@@ -6,8 +7,15 @@ export interface Captured<T> {
   readonly values: T[];
 }
 
-/** A sink of the same name that keeps values instead of writing them, as idempotent as a real one. */
-export function captureSink<T>(name: string, target: Sink<T>["target"]): Captured<T> {
+/**
+ * A sink of the same name that keeps values instead of writing them, as idempotent as a real one. `away` says whether
+ * its service cannot be reached.
+ */
+export function captureSink<T>(
+  name: string,
+  target: Sink<T>["target"],
+  away: () => boolean = () => false,
+): Captured<T> {
   const values: T[] = [];
   const delivered = new Set<string>();
   const sink: Sink<T> = {
@@ -18,6 +26,7 @@ export function captureSink<T>(name: string, target: Sink<T>["target"]): Capture
       prepare: (value) => structuredClone(value),
       accept: (prepared) => prepared,
       deliver: async (messages, { partition, generation, sequence }) => {
+        if (away()) throw new TidemarkError("UNAVAILABLE", `Sink "${name}" is away.`, { retryable: true });
         const frame = `${partition}/${generation}/${sequence}`;
         if (!delivered.has(frame)) values.push(...(messages as T[]));
         delivered.add(frame);

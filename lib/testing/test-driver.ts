@@ -8,7 +8,7 @@ import { Task, type TaskPorts } from "../engine/task.ts";
 import { TidemarkError } from "../errors.ts";
 import { type Duration, milliseconds } from "../stream/duration.ts";
 import type { Pipeline } from "../stream/pipeline.ts";
-import type { EventTime, Plan, StageNode } from "../stream/plan.ts";
+import { type EventTime, type Plan, type StageNode, shapeOf } from "../stream/plan.ts";
 import type { Table } from "../stream/table.ts";
 import { captureSink } from "./capture-sink.ts";
 import { memoryBlobs } from "./memory-blobs.ts";
@@ -47,6 +47,8 @@ const FAR = "2030-01-01T00:00:00Z";
 
 export class TestDriver {
   readonly world: VirtualWorld;
+  /** Set it to make every delivery fail, as when the sinks' services cannot be reached. */
+  sinksAway = false;
   /** When the task asked to be woken, milliseconds since the epoch. */
   readonly wakeUps: number[] = [];
   readonly hub: MemoryHub;
@@ -159,6 +161,15 @@ export class TestDriver {
     return (await this.status())?.ledger;
   }
 
+  /** What a stage has stored: bucket → key → value. Reads the log as a new owner would, and then restarts. */
+  async stored(stage: string): Promise<ReadonlyMap<number, ReadonlyMap<string, unknown>>> {
+    const start = () => Promise.reject(new Error("nothing was committed yet"));
+    const log = await this.#checkpoints.open(this.#task.id, shapeOf(this.#pipeline.plan), start);
+    await log.close();
+    this.restart();
+    return log.recovered.state.get(stage) ?? new Map();
+  }
+
   /** Loses the task's memory as a crash would; the next call recovers from the checkpoint log. */
   restart(): void {
     this.#task = new Task(this.#pipeline, this.#ports);
@@ -166,7 +177,7 @@ export class TestDriver {
 
   #rewire(pipeline: Pipeline, rows: Readonly<Record<string, readonly unknown[]>>): Pipeline {
     const sinks = (pipeline.plan.sinks as readonly Sink<unknown>[]).map(({ name, target }) => {
-      const { sink, values } = captureSink<unknown>(name, target);
+      const { sink, values } = captureSink<unknown>(name, target, () => this.sinksAway);
       this.#captured.set(name, values);
       return sink;
     });

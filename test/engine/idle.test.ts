@@ -65,6 +65,7 @@ test("a task that crashed goes on from the same silence, and waking twice is wak
     await driver.waitFor(0);
   }
   assert.equal(driver.results().length, 1);
+  assert.equal((await driver.status())?.watermark, START + 4 * MINUTE + 6 * MINUTE);
 });
 
 test("an event ends the silence: the next one is measured anew", async () => {

@@ -44,6 +44,17 @@ test("the watermark is the minimum over all producers and waits until each has s
   assert.equal(driver.results().length, 1);
 });
 
+test("an event's own header moves no watermark: only what its producer promises does", async () => {
+  const driver = testDriver(daily());
+  send(driver, { producer: "p/0", sequence: 1, watermark: 90, event: reading(88) }, 1);
+  send(driver, { producer: "p/0", sequence: 2, watermark: 20, event: reading(3) }, 1);
+  await driver.run();
+  assert.equal(driver.results().length, 0);
+  send(driver, { producer: "p/0", sequence: 3, watermark: 90 }, 1);
+  await driver.run();
+  assert.equal(driver.results().length, 1);
+});
+
 test("what a producer sent twice is dropped, also after a crash of the reader", async () => {
   const driver = testDriver(daily());
   const first = { producer: "p/0", sequence: 1, watermark: 0, event: reading(3) };

@@ -38,6 +38,15 @@ test("what is older than the bound can no longer be judged and is late", async (
   );
 });
 
+test("ids are forgotten when nothing can match them any more", async () => {
+  const driver = testDriver(deduped());
+  await driver.send(reading(5, 1, "a", "x"));
+  await driver.send(reading(29, 1, "a", "y"));
+  assert.deepEqual([...(await driver.stored("by-id")).keys()], [0, 20]);
+  await driver.send(reading(30, 1, "a", "z"));
+  assert.deepEqual([...(await driver.stored("by-id")).keys()], [20, 30]);
+});
+
 test("one event that brings an id twice counts once", async () => {
   const pipeline = readings()
     .flatMap("twice", (r) => [r, { ...r, value: 2 }])

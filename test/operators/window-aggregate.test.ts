@@ -85,6 +85,15 @@ test("lateness depends on the order of events and not on how they are batched", 
   assert.deepEqual(outcomes[0]?.late, [2, 3]);
 });
 
+test("a window's state goes when its grace is over, from memory and from the log", async () => {
+  const driver = testDriver(windowed(5));
+  await driver.send(reading(1));
+  await driver.send(reading(12));
+  assert.deepEqual([...(await driver.stored("stats")).keys()], [0, 10]);
+  await driver.send(reading(15));
+  assert.deepEqual([...(await driver.stored("stats")).keys()], [10]);
+});
+
 test('"final" gives one result a window, after the grace', async () => {
   const driver = testDriver(windowed(5, "final"));
   await driver.send(reading(1));

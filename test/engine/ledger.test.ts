@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { EventContext } from "../../lib/engine/context.ts";
+import { Ledger, slotOf } from "../../lib/engine/ledger.ts";
+import { Operator } from "../../lib/engine/operator.ts";
+import type { Pipeline } from "../../lib/stream/pipeline.ts";
+import { testDriver } from "../../lib/testing/index.ts";
+import { anySink, type Reading, reading, readings } from "../support/pipelines.ts";
+
+type Fault = "forgets its input" | "forgets what became of it" | "counts it twice" | "sends more than it says";
+
+/** A stage with a defect in its bookkeeping. */
+class Careless extends Operator {
+  fault: Fault = "forgets its input";
+
+  override process(value: unknown, context: EventContext): void {
+    const { effects } = context;
+    if (this.fault !== "forgets its input") effects.count(this.counts.in);
+    if (this.fault !== "forgets what became of it") effects.count(this.counts.passed);
+    if (this.fault === "counts it twice") effects.count(this.counts.filtered);
+    effects.count(this.counts.out);
+    this.next.process(value, context);
+    if (this.fault === "sends more than it says") this.next.process(value, context);
+  }
+}
+
+function careless(fault: Fault): Pipeline {
+  const { plan } = readings().to(anySink<Reading>());
+  const open = (opening: ConstructorParameters<typeof Careless>[0]) => Object.assign(new Careless(opening), { fault });
+  return { name: plan.name, plan: { ...plan, stages: [{ kind: "careless", name: "careless", open }] } };
+}
+
+for (const fault of [
+  "forgets its input",
+  "forgets what became of it",
+  "counts it twice",
+  "sends more than it says",
+] as const) {
+  test(`a stage that ${fault} stops the task before anything is committed`, async () => {
+    const driver = testDriver(careless(fault));
+    await assert.rejects(driver.send(reading(1)), { code: "LEDGER_IMBALANCE", message: /does not balance: .*\d/ });
+    assert.equal((await driver.status())?.position, 0);
+    assert.deepEqual(driver.results(), []);
+  });
+}
+
+test("the source must account for every sequence number", () => {
+  const ledger = new Ledger({ pipeline: "p", partition: "0" }, [{ stage: "source", input: undefined }], 10, undefined);
+  ledger.source.processed = 2;
+  for (const column of ["in", "passed", "out"] as const) ledger.counts[slotOf(0, column)] = 2;
+  ledger.check(12);
+  assert.throws(() => ledger.check(13), {
+    code: "LEDGER_IMBALANCE",
+    message: /position 13 − start 10 = 3, but processed 2 \+ lost 0 \+ holes 0 \+ control 0 = 2/,
+  });
+});
