@@ -139,7 +139,8 @@ var allTags = union(tags, { environment: environmentName, workload: name })
 var isPrivate = networkAccess == 'private'
 var hasNetwork = networkAccess != 'public'
 var createVnet = hasNetwork && empty(existingAppSubnetId)
-var publicAccess = isPrivate ? 'Disabled' : 'Enabled'
+// Cosmos DB takes an empty list of ranges for everybody, so restricted to nobody is private.
+var publicAccess = isPrivate || (networkAccess == 'restricted' && empty(allowedIpRanges)) ? 'Disabled' : 'Enabled'
 // Only restricted endpoints have rules; on public ones an empty list would mean nobody.
 var ipRanges = networkAccess == 'restricted' ? allowedIpRanges : []
 
@@ -172,7 +173,7 @@ module monitoring 'monitoring.bicep' = {
     location: location
     tags: allTags
     retentionDays: logRetentionDays
-    isPrivate: isPrivate
+    publicAccess: publicAccess
     hasNetwork: hasNetwork
     alertEmail: alertEmail
   }

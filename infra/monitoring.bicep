@@ -4,12 +4,10 @@ param stem string
 param location string
 param tags object
 param retentionDays int
-param isPrivate bool
+param publicAccess string
 @description('Whether telemetry can reach the workspace through a private endpoint.')
 param hasNetwork bool
 param alertEmail string
-
-var publicAccess = isPrivate ? 'Disabled' : 'Enabled'
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
   name: 'log-${stem}'

@@ -75,7 +75,9 @@ export function parameter<T extends Json>(one: Case, name: string, fallback: T):
 type Widened<T> = T extends string ? string : T extends number ? number : T extends boolean ? boolean : T;
 
 export function isPrivate(one: Case): boolean {
-  return parameter(one, "networkAccess", "private") === "private";
+  const access = parameter(one, "networkAccess", "private");
+  const ranges = parameter<readonly string[]>(one, "allowedIpRanges", []);
+  return access === "private" || (access === "restricted" && ranges.length === 0);
 }
 
 export function hasNetwork(one: Case): boolean {

@@ -18,8 +18,8 @@ const IDENTITIES = "the app and Azure's services have an identity each";
 /** Ways to break the network and who may do what. */
 export const ACCESS: readonly Mutation[] = [
   ...on("main.bicep", PUBLIC, [
-    ["isPrivate ? 'Disabled' : 'Enabled'", "'Enabled'"],
-    ["isPrivate ? 'Disabled' : 'Enabled'", "'Disabled'", "dev"],
+    ["isPrivate || (", "(", "prod"],
+    ["? 'Disabled' : 'Enabled'", "? 'Disabled' : 'Disabled'", "dev"],
   ]),
   ...on("storage.bicep", PUBLIC, [["publicNetworkAccess: publicAccess", "publicNetworkAccess: 'Enabled'"]]),
   ...on("hub.bicep", PUBLIC, [
@@ -29,7 +29,10 @@ export const ACCESS: readonly Mutation[] = [
   ...on("cosmos.bicep", PUBLIC, [["publicNetworkAccess: publicAccess", "publicNetworkAccess: 'Enabled'"]]),
   ...on("vault.bicep", PUBLIC, [["publicNetworkAccess: publicAccess", "publicNetworkAccess: 'Enabled'"]]),
   ...on("app.bicep", PUBLIC, [["publicNetworkAccess: publicAccess", "publicNetworkAccess: 'Enabled'"]]),
-  ...on("monitoring.bicep", PUBLIC, [["isPrivate ? 'Disabled' : 'Enabled'", "'Enabled'"]]),
+  ...on("monitoring.bicep", PUBLIC, [
+    ["Ingestion: publicAccess", "Ingestion: 'Enabled'"],
+    ["Query: publicAccess", "Query: 'Enabled'"],
+  ]),
   ...on("main.bicep", RANGES, [
     ["networkAccess == 'restricted' ? allowedIpRanges : []", "allowedIpRanges", "public with ranges"],
     ["networkAccess == 'restricted' ? allowedIpRanges : []", "[]", "restricted"],
