@@ -1,5 +1,5 @@
 import { blobTable, table } from "tidemark";
-import { z } from "zod";
+import * as z from "zod";
 
 const Airport = z.object({ iata: z.string(), name: z.string(), city: z.string(), state: z.string() });
 

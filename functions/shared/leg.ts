@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** One flight of 100 miles or more as the hub `legs` carries it, keyed by its route. */
 export const Leg = z.object({

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { TidemarkError } from "../errors.ts";
 import type { AppDescription } from "./app-description.ts";
 
