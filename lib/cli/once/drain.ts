@@ -16,8 +16,8 @@ export interface DrainOptions {
   readonly host: FunctionsHost;
   readonly hubs: HubEnds;
   readonly logs: CheckpointStore;
-  /** Commits that the worker reported and that left nothing undelivered: "pipeline/partition" → sequence. */
-  readonly delivered: ReadonlyMap<string, number>;
+  /** Tasks, "pipeline/partition", whose last invocation succeeded. */
+  readonly settled: ReadonlySet<string>;
   /** A number that changes whenever anything gets done. */
   readonly progress: () => number;
   /** Why it makes no sense to wait any longer, if so. */
@@ -41,7 +41,7 @@ export async function drained(options: DrainOptions): Promise<Drained> {
     const ends = await endsOf(options.hubs);
     if (hostIsIdle(options.host, ends)) {
       const states = await readLogs(options.logs, ends);
-      if (isDone(states, ends, options.delivered)) return states as Drained;
+      if (isDone(states, ends, options.settled)) return states as Drained;
     }
     if (options.progress() !== progress) {
       progress = options.progress();
@@ -80,13 +80,14 @@ async function readLogs(logs: CheckpointStore, ends: Ends): Promise<Record<strin
 function isDone(
   states: Readonly<Record<string, readonly (LogStatus | undefined)[]>>,
   ends: Ends,
-  delivered: ReadonlyMap<string, number>,
+  settled: ReadonlySet<string>,
 ): boolean {
   return PIPELINES.every(({ name, hub }) =>
     (states[name] ?? []).every((status, partition) => {
       if (status === undefined || status.watermark !== END_OF_TIME) return false;
       if (status.position !== ends.get(hub)?.[partition]) return false;
-      return status.pendingFrames === 0 || delivered.get(`${name}/${partition}`) === status.sequence;
+      // The last frame's delivery is not in the log yet: the frame after it would say so.
+      return status.pendingFrames === 0 || settled.has(`${name}/${partition}`);
     }),
   );
 }

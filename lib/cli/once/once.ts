@@ -113,7 +113,8 @@ async function publish(
   }
 }
 
-async function waitForEnd(session: Session, watcher: Watcher): Promise<Drained> {
+/** Waits until everything published has been processed and delivered. */
+export async function waitForEnd(session: Session, watcher: Watcher): Promise<Drained> {
   const { settings } = session.services;
   const hubs = new HubEnds(settings.EventHubConnection);
   try {
@@ -121,7 +122,7 @@ async function waitForEnd(session: Session, watcher: Watcher): Promise<Drained> 
       host: session.host,
       hubs,
       logs: await openLogs(settings.TidemarkStorage),
-      delivered: watcher.delivered,
+      settled: watcher.settled,
       progress: () => watcher.activity,
       failure: () => watcher.failure,
     });

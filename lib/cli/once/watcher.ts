@@ -9,8 +9,8 @@ const REPEAT_MS = 5000;
 export class Watcher {
   /** From an event's enqueued time to the delivery of its batch, in pipeline `delays`. */
   readonly latencies = new LatencyHistogram();
-  /** The last commit of each task that left nothing undelivered: "pipeline/partition" → sequence. */
-  readonly delivered = new Map<string, number>();
+  /** Tasks, "pipeline/partition", whose last invocation succeeded: it ends when all that was committed is delivered. */
+  readonly settled = new Set<string>();
   /** Changes whenever anything gets done. */
   activity = 0;
   /** Why the run cannot be finished, if so. */
@@ -35,13 +35,16 @@ export class Watcher {
     const task = `${commit.pipeline}/${commit.partition}`;
     this.activity++;
     this.#positions.set(task, commit.position);
-    if (commit.pendingFrames === 0) this.delivered.set(task, commit.sequence);
     if (commit.pipeline === "delays") this.latencies.merge(commit.latency);
     this.onProgress(this.#processed());
   };
 
   readonly event = (event: HostEvent): void => {
     if (event.kind === "worker-ready") this.#worker = event.pid;
+    if (event.kind === "invocation-started") this.settled.delete(`${event.functionName}/${event.partition}`);
+    if (event.kind === "invocation-finished" && event.error === undefined) {
+      this.settled.add(`${event.functionName}/${event.partition}`);
+    }
     if (event.kind === "worker-died") {
       this.#worker = undefined;
       if (!this.#closed) this.#say(`The worker ${event.pid} ended (${event.reason}).`);
@@ -74,7 +77,8 @@ export class Watcher {
   }
 
   #tell(entry: LogEntry): void {
-    if (this.#closed) return;
+    // That invocations fail with their worker is no news beside its end.
+    if (this.#closed || entry.message.includes("The worker process")) return;
     const text = entry.message.split("\n")[0] ?? "";
     const now = performance.now();
     const before = this.#told.get(text);

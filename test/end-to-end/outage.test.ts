@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { EventHubProducerClient } from "@azure/event-hubs";
+import { departures } from "../../lib/cli/flights/departures.ts";
+import { flightMessages } from "../../lib/cli/flights/messages.ts";
+import { Publisher } from "../../lib/cli/flights/publisher.ts";
+import { openFlights } from "../../lib/cli/flights/read-flights.ts";
+import { waitForEnd } from "../../lib/cli/once/once.ts";
+import { Watcher } from "../../lib/cli/once/watcher.ts";
+import { openSession } from "../../lib/cli/session.ts";
+import { verify } from "../../lib/cli/verify/verify.ts";
+
+const EVENTS = 2000;
+const DOWN_MS = 1500;
+
+test("Cosmos DB and storage go away and come back in the middle of a run: nothing is lost or doubled", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "tidemark-test-"));
+  const heard: string[] = [];
+  const watcher = new Watcher((text) => heard.push(text));
+  const session = await openSession({
+    ...{ folder, ports: "free", cosmosSinks: true },
+    ...{ onLog: watcher.log, onEvent: watcher.event },
+  });
+  try {
+    const { services } = session;
+    const flights = await openFlights(EVENTS);
+    const client = new EventHubProducerClient(services.settings.EventHubConnection, "flights");
+    const publisher = new Publisher(client, 4);
+    let published = 0;
+    const outages = new Map<number, "cosmos" | "storage">([
+      [500, "cosmos"],
+      [1200, "storage"],
+    ]);
+    for await (const messages of flightMessages(flights.table, departures(flights), { noise: 0.01, seed: 3 })) {
+      for (const message of messages) {
+        publisher.add(message);
+        const down = outages.get(++published);
+        if (down !== undefined) await services.stopService(down);
+        if (published % 100 === 0) await publisher.flush();
+        if (down !== undefined) {
+          await sleep(DOWN_MS);
+          await services.startService(down);
+        }
+      }
+    }
+    await publisher.end();
+    await client.close();
+    const logs = await waitForEnd(session, watcher);
+    const found = await verify({ settings: services.settings, logs, documents: true });
+    assert.deepEqual(found.firstDifferences, [], heard.join("\n"));
+    assert.equal(found.balanced, true);
+    assert.equal(found.events, EVENTS);
+  } finally {
+    watcher.close();
+    await session.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+});
