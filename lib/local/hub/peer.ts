@@ -19,6 +19,7 @@ import {
   type InternalSender,
   type InternalSession,
   keepRaw,
+  onSessionFlow,
   types,
 } from "./rhea-internals.ts";
 import { startSequence } from "./start-position.ts";
@@ -88,6 +89,7 @@ export class Peer {
     const on = <Context>(event: string, listener: (context: Context) => void) => this.#connection.on(event, listener);
     on("session_open", ({ session }: { session: InternalSession }) => {
       keepRaw(session, (link) => this.#publishing.has(link));
+      onSessionFlow(session, () => this.#resume(session));
     });
     on("receiver_open", ({ receiver }: { receiver: InternalReceiver }) => this.#openReceiver(receiver));
     on("sender_open", ({ sender }: { sender: InternalSender }) => this.#openSender(sender));
@@ -209,6 +211,12 @@ export class Peer {
   schedule(reader: Reader): void {
     this.#ready.add(reader);
     this.#pumping ??= setImmediate(() => this.#pump());
+  }
+
+  /** The session takes more transfers again. */
+  #resume(session: InternalSession): void {
+    for (const reader of this.#readers) if (reader.isOn(session)) this.schedule(reader);
+    for (const replies of this.#replies.values()) replies.flush();
   }
 
   #scheduleAll(): void {

@@ -48,7 +48,6 @@ export class Reader implements Rival {
     this.#cursor = source.log.cursor(options.firstSequence);
     this.#runtimeMetrics = options.runtimeMetrics;
     this.#unsubscribe = source.log.onAppend(() => peer.schedule(this));
-    link.on("sender_flow", () => peer.schedule(this));
   }
 
   /** Whether the link is on this session, or on any when none is given. */

@@ -26,7 +26,6 @@ export class ReplyLink {
   constructor(link: InternalSender) {
     this.#link = link;
     this.#transfers = new Transfers(link);
-    link.on("sender_flow", () => this.#flush());
   }
 
   answer(request: Request, answer: Answer): void {
@@ -42,10 +41,11 @@ export class ReplyLink {
       body: answer.body ?? null,
     });
     this.#waiting.push(new FragmentedMessage(message));
-    this.#flush();
+    this.flush();
   }
 
-  #flush(): void {
+  /** Sends what credit and window allow. */
+  flush(): void {
     const { socket } = this.#link.connection;
     for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
       if (!first.write(this.#transfers, (frame) => socket.write(frame))) return;

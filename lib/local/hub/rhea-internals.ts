@@ -22,6 +22,7 @@ export interface InternalSession extends Session {
   readonly local: { readonly channel: number };
   readonly outgoing: OutgoingState;
   on_transfer(frame: TransferFrame): void;
+  on_flow(frame: unknown): void;
   /** The link that a frame belongs to. */
   _get_link(frame: TransferFrame): Receiver | Sender;
 }
@@ -82,6 +83,15 @@ export function keepRaw(session: InternalSession, raw: (link: Receiver | Sender)
     if (!frame.performative.message_format && raw(session._get_link(frame)))
       frame.performative.message_format = rawFormat;
     decode.call(session, frame);
+  };
+}
+
+/** Calls back after every flow of the session; rhea tells only of those that name a link. */
+export function onSessionFlow(session: InternalSession, listener: () => void): void {
+  const receive = session.on_flow;
+  session.on_flow = (frame) => {
+    receive.call(session, frame);
+    listener();
   };
 }
 

@@ -10,13 +10,18 @@ import { numbered, startTestHub, until } from "./support.ts";
 // What the JavaScript SDK never does, but other clients of the service do.
 
 /** A plain AMQP client that shows a good token unless told not to. */
-async function client(t: TestContext, server: HubServer, options: { frame?: number; token?: boolean } = {}) {
+async function client(
+  t: TestContext,
+  server: HubServer,
+  options: { frame?: number; window?: number; token?: boolean } = {},
+) {
   const connection = rhea.create_container().connect({
     host: "127.0.0.1",
     port: server.port,
     username: "anonymous",
     reconnect: false,
     ...(options.frame === undefined ? {} : { max_frame_size: options.frame }),
+    ...(options.window === undefined ? {} : { session_buffer_size: { incoming: options.window } }),
   });
   connection.on("disconnected", () => undefined);
   t.after(() => connection.close());
@@ -60,13 +65,16 @@ function bodies(link: Receiver): string[] {
   return read;
 }
 
-test("a client with small frames gets large events in pieces, several readers on one session", async (t) => {
+test("a client with small frames and a narrow window gets large events in pieces, several readers on one session", async (t) => {
   const { server, producer } = await startTestHub(t, { hubs: [{ name: "events", partitions: 2 }] });
   const large = ["a", "b", "c"].map((letter) => letter.repeat(200_000));
   for (const partitionId of ["0", "1"]) {
     for (const body of large) await producer().sendBatch([{ body: Buffer.from(body) }], { partitionId });
   }
-  const connection = await client(t, server, { frame: 4096 });
+  const connection = await client(t, server, { frame: 4096, window: 8 });
+  // rhea renews its window only when something else makes it speak.
+  const nudge = setInterval(() => (connection as unknown as { _register(): void })._register(), 1);
+  t.after(() => clearInterval(nudge));
   const reads = [0, 1].map((partition) => bodies(reader(connection, partition)));
   await until(() => reads.every((read) => read.length === 3));
   for (const read of reads) assert.deepEqual(read, large);
@@ -119,6 +127,10 @@ test("readers leave their places when their socket vanishes", async (t) => {
   await until(() => reads.every((read) => read.length === 1));
   assert.equal(server.stats().readers, 5);
   (connection as unknown as { socket: Socket }).socket.destroy();
+  await until(() => server.stats().readers === 0);
+  const [again] = [bodies(reader(await client(t, server)))];
+  await until(() => again.length === 1);
+  assert.equal(server.faults.dropConnections(), 2);
   await until(() => server.stats().readers === 0);
 });
 

@@ -158,6 +158,7 @@ test("a damaged or foreign tail is not taken for events", async (t) => {
   const opened = open();
   assert.equal(opened.nextSequence, 2);
   await opened.close();
+  assert.deepEqual(readFileSync(path), whole);
   truncateSync(path, 0);
   const empty = open();
   assert.equal(empty.nextSequence, 0);
