@@ -14,13 +14,14 @@ export async function readPartition(server: HubServer, hub: string, partition: n
   if (isEmpty) return [];
   const client = new EventHubConsumerClient("$Default", server.connectionString, hub);
   const messages: ReadMessage[] = [];
-  await new Promise<void>((resolve, reject) => {
+  const read = new Promise<void>((resolve, reject) => {
     const subscription = client.subscribe(
       String(partition),
       {
         processEvents: async (events) => {
           messages.push(...events.map(toMessage));
-          if (events.at(-1)?.sequenceNumber !== lastSequence) return;
+          // More may have arrived since the question.
+          if ((events.at(-1)?.sequenceNumber ?? -1) < lastSequence) return;
           await subscription.close();
           resolve();
         },
@@ -29,7 +30,7 @@ export async function readPartition(server: HubServer, hub: string, partition: n
       { startPosition: earliestEventPosition, maxBatchSize: 1_000, maxWaitTimeInSeconds: 1 },
     );
   });
-  await client.close();
+  await read.finally(() => client.close());
   return messages;
 }
 

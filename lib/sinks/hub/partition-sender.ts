@@ -18,8 +18,8 @@ export interface RefusedMessage {
   readonly reason: string;
 }
 
-/** How long one send may take before it is tried again; sent twice it is dropped once by the reader. */
-const SEND_MS = 6_000;
+/** How long opening the link and sending may take before it is tried again; what arrives twice, readers drop. */
+const ATTEMPT_MS = 6_000;
 
 /**
  * One task's way to one target partition. Messages go strictly one batch after the other: the next is sent only when
@@ -55,8 +55,11 @@ export class PartitionSender {
     for (let attempt = 0; at < messages.length; ) {
       try {
         signal.throwIfAborted();
-        const { batch, next, tooLarge } = await this.#fill(messages, at, stamp, signal);
-        await this.#sendInTime(batch, signal);
+        const { next, tooLarge } = await this.#inTime(signal, async (attemptSignal) => {
+          const filled = await this.#fill(messages, at, stamp, attemptSignal);
+          await this.#context.producer.sendBatch(filled.batch, { abortSignal: attemptSignal });
+          return filled;
+        });
         refused.push(...tooLarge);
         this.#taken = { generation: stamp.generation, sequence: (messages[next - 1] as HubMessage)[1] };
         at = next;
@@ -107,19 +110,18 @@ export class PartitionSender {
     return { batch, next, tooLarge };
   }
 
-  /** The SDK does not notice that a connection broke under a send: it waits for its own, much longer time-out. */
-  async #sendInTime(batch: EventDataBatch, signal: AbortSignal): Promise<void> {
-    const { world, producer } = this.#context;
+  /** The SDK does not notice that a connection broke under it: it waits for its own, much longer time-out. */
+  async #inTime<R>(signal: AbortSignal, attempt: (signal: AbortSignal) => Promise<R>): Promise<R> {
     const late = new AbortController();
-    const sent = new AbortController();
-    world.sleep(SEND_MS, sent.signal).then(
-      () => late.abort(new Error(`No answer within ${SEND_MS} ms.`)),
+    const over = new AbortController();
+    this.#context.world.sleep(ATTEMPT_MS, over.signal).then(
+      () => late.abort(new Error(`No answer within ${ATTEMPT_MS} ms.`)),
       () => {},
     );
     try {
-      await producer.sendBatch(batch, { abortSignal: AbortSignal.any([signal, late.signal]) });
+      return await attempt(AbortSignal.any([signal, late.signal]));
     } finally {
-      sent.abort();
+      over.abort();
     }
   }
 
