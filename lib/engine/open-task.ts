@@ -59,7 +59,9 @@ export class OpenTask {
     const start = (): Promise<StartPoint> => resolveStart(ports.from, ports.reader, bounds);
     const log = await ports.checkpoints.open(id, shapeOf(plan), start);
     try {
-      return new OpenTask(id, ports, meter, await recover(plan, id, ports, log, bounds));
+      // Another owner may have read on since the hub was asked.
+      const known = log.recovered.position <= bounds.next ? bounds : await ports.reader.bounds();
+      return new OpenTask(id, ports, meter, await recover(plan, id, ports, log, known));
     } catch (thrown) {
       await log.close();
       throw thrown;
