@@ -2,7 +2,10 @@
 import { startHubServer } from "../../lib/local/hub/index.ts";
 
 const [dataFolder] = process.argv.slice(2);
-const hubs = [{ name: "load", partitions: 4 }];
+const hubs = [
+  { name: "load", partitions: 4 },
+  { name: "warm-up", partitions: 1, retention: { bytes: 1000 } },
+];
 const server = await startHubServer({ hubs, port: 0, ...(dataFolder ? { dataFolder } : {}) });
 process.on("message", async (request) => {
   if (request === "stop") {
@@ -10,12 +13,7 @@ process.on("message", async (request) => {
     process.disconnect();
     return;
   }
-  for (let i = 0; i < 3; i++) {
-    globalThis.gc?.();
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
   const { user, system } = process.cpuUsage();
-  const { heapUsed, arrayBuffers, rss } = process.memoryUsage();
-  process.send?.({ cpuMicros: user + system, memory: heapUsed + arrayBuffers, rss, stats: server.stats() });
+  process.send?.({ cpuMicros: user + system, rss: process.memoryUsage.rss(), stats: server.stats() });
 });
 process.send?.(server.connectionString);
