@@ -14,25 +14,33 @@ export async function readPartition(server: HubServer, hub: string, partition: n
   if (isEmpty) return [];
   const client = new EventHubConsumerClient("$Default", server.connectionString, hub);
   const messages: ReadMessage[] = [];
-  const read = new Promise<void>((resolve, reject) => {
-    const subscription = client.subscribe(
-      String(partition),
-      {
-        processEvents: async (events) => {
-          messages.push(...events.map(toMessage));
-          // More may have arrived since the question.
-          if ((events.at(-1)?.sequenceNumber ?? -1) < lastSequence) return;
-          await subscription.close();
-          resolve();
-        },
-        processError: async (error) => reject(error),
+  const done = Promise.withResolvers<void>();
+  const subscription = client.subscribe(
+    String(partition),
+    {
+      processEvents: async (events) => {
+        messages.push(...events.map(toMessage));
+        // More may have arrived since the question.
+        if ((events.at(-1)?.sequenceNumber ?? -1) >= lastSequence) done.resolve();
       },
-      { startPosition: earliestEventPosition, maxBatchSize: 1_000, maxWaitTimeInSeconds: 1 },
-    );
-  });
-  await read.finally(() => client.close());
-  return messages;
+      processError: async (error) => done.reject(error),
+    },
+    { startPosition: earliestEventPosition, maxBatchSize: 1_000, maxWaitTimeInSeconds: 1 },
+  );
+  const patience = setTimeout(() => {
+    done.reject(new Error(`Partition ${partition} gave ${messages.length} messages and not number ${lastSequence}.`));
+  }, PATIENCE_MS);
+  try {
+    await done.promise;
+    return messages;
+  } finally {
+    clearTimeout(patience);
+    await subscription.close();
+    await client.close();
+  }
 }
+
+const PATIENCE_MS = 20_000;
 
 /** What a Tidemark reader keeps: nothing whose (generation, sequence) is not above the last of its producer. */
 export function withoutRepeats(messages: readonly ReadMessage[]): ReadMessage[] {
