@@ -124,10 +124,20 @@ export class OpenTask {
   async #lose(to: number, signal: AbortSignal): Promise<void> {
     const { processor } = this.#parts;
     const from = processor.position;
-    if (this.#ports.onLoss === "stop") throw eventsLost(this.#id, from, to);
+    if (this.#ports.onLoss === "stop") {
+      await this.#assertOwner();
+      throw eventsLost(this.#id, from, to);
+    }
     processor.lose(to);
     processor.sideRecord(lossRecord(this.#id, from, to, this.#ports.world.now()));
     await this.#commit(signal);
+  }
+
+  /** An owner that was fenced stands at an old position: what it takes for lost, another has processed. */
+  async #assertOwner(): Promise<void> {
+    if (!(await this.#parts.log.superseded())) return;
+    this.spoiled = true;
+    throw new TidemarkError("FENCED", "Another owner has taken the task over.", this.#id);
   }
 
   async #process(events: readonly HubEvent[], signal: AbortSignal): Promise<void> {
