@@ -47,7 +47,7 @@ const checkTier: Rule = (
 ];
 
 /** What a tier allows, as Microsoft's page of quotas lists it. */
-const LIMITS = {
+export const LIMITS = {
   Standard: { hubs: 10, partitions: 32, groups: 20, hours: 168 },
   Premium: { hubs: 100, partitions: 100, groups: 100, hours: 2160 },
   Dedicated: { hubs: 1000, partitions: 1024, groups: 1000, hours: 2160 },

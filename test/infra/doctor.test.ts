@@ -1,0 +1,262 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { AzureConnections } from "../../lib/azure/connections.ts";
+import { Arm } from "../../lib/cli/doctor/arm.ts";
+import type { Context, Finding } from "../../lib/cli/doctor/check.ts";
+import { isPrivateAddress } from "../../lib/cli/doctor/checks/network.ts";
+import { quotaCheck } from "../../lib/cli/doctor/checks/quota.ts";
+import { rightsCheck, surplusCheck } from "../../lib/cli/doctor/checks/rights.ts";
+import { settingsCheck } from "../../lib/cli/doctor/checks/settings.ts";
+import { clockCheck } from "../../lib/cli/doctor/checks/stores.ts";
+import { type Deployed, readDeployed } from "../../lib/cli/doctor/deployed.ts";
+import { explain } from "../../lib/cli/doctor/explain.ts";
+import { examine, runDoctor } from "../../lib/cli/doctor/index.ts";
+import { settingsOf } from "../../lib/cli/doctor/settings-of.ts";
+import type { Manifest } from "../../lib/cli/infra/manifest.ts";
+import { type Services, startServices } from "../../lib/cli/services/start-services.ts";
+import type { ConcreteResource } from "./bicep/program.ts";
+import { evaluateCase, MANIFEST, RICH, VARIATIONS } from "./cases.ts";
+import { SURROUNDINGS } from "./environments.ts";
+import { serveArm } from "./fake-arm.ts";
+
+const problems = (findings: readonly Finding[]) =>
+  findings.filter(({ state }) => state !== "good").map(({ what }) => what);
+
+describe("the doctor, on local services,", () => {
+  let folder = "";
+  let services: Services;
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "tidemark-doctor-"));
+    const hubs = MANIFEST.hubs.map(({ name, partitions, consumerGroups }) => ({ name, partitions, consumerGroups }));
+    const containers = MANIFEST.containers.map(({ database, name, partitionKeyPaths }) => {
+      return { database, container: name, partitionKey: partitionKeyPaths };
+    });
+    services = await startServices({ folder, ports: "free", declared: Promise.resolve({ hubs, containers }) });
+    const connections = new AzureConnections(settingsOf(MANIFEST, services.settings));
+    await (await connections.blobs("TidemarkStorage")).createContainer("tables");
+    await connections.close();
+  });
+  after(async () => {
+    await services.stop();
+    await rm(folder, { recursive: true });
+  });
+
+  const look = async (manifest: Manifest, changed: Partial<Context> = {}) => {
+    const reports = await examine({ manifest, environment: services.settings, now: Date.now, ...changed });
+    return { reports, problems: problems(reports.flatMap(({ findings }) => findings)) };
+  };
+
+  test("finds nothing to complain of, and looks at everything", async () => {
+    const seen = await look(MANIFEST);
+    assert.deepEqual(seen.problems, []);
+    assert.deepEqual(
+      seen.reports.map(({ check }) => check),
+      ["settings", "names", "reach", "hubs", "Cosmos DB", "storage", "clock"],
+    );
+    const whats = seen.reports.flatMap(({ findings }) => findings.map(({ what }) => what));
+    assert.ok(whats.includes("Hub flights has 4 partitions."));
+    assert.ok(whats.some((what) => what.startsWith("Consumer group flights/delays-repair is there")));
+    assert.ok(whats.includes("Container analytics/routes is keyed by /route."));
+  });
+
+  test("names what is missing or otherwise than declared", async () => {
+    const [flights, legs] = MANIFEST.hubs;
+    const [container] = MANIFEST.containers;
+    const [blobs] = MANIFEST.blobContainers;
+    assert.ok(flights && legs && container && blobs);
+    const wrong: Manifest = {
+      ...MANIFEST,
+      hubs: [
+        { ...flights, partitions: 8, consumerGroups: ["delays", "nobody"] },
+        { ...legs, name: "gone" },
+      ],
+      containers: [
+        { ...container, partitionKeyPaths: ["/other"] },
+        { ...container, name: "nowhere" },
+      ],
+      blobContainers: [{ ...blobs, name: "absent", purpose: "tables" }],
+    };
+    const seen = await look(wrong);
+    const expected = [
+      /^Hub flights has 4 partitions and the functions declare 8\.$/,
+      /^Consumer group flights\/nobody does not exist on (localhost|127\.0\.0\.1)\.$/,
+      /^Hub gone does not exist on/,
+      /^Container analytics\/delays is keyed by \/origin and the pipeline writes by \/other\.$/,
+      /^Container analytics\/nowhere does not exist on/,
+      /^Blob container absent does not exist\.$/,
+    ];
+    for (const pattern of expected)
+      assert.ok(
+        seen.problems.some((what) => pattern.test(what)),
+        `${pattern}\n${seen.problems.join("\n")}`,
+      );
+    assert.equal(seen.problems.length, expected.length);
+  });
+
+  test("says which host does not answer, in one sentence", async () => {
+    const cosmos = `AccountEndpoint=http://127.0.0.1:1/;AccountKey=${Buffer.from("k").toString("base64")};`;
+    const seen = await look(
+      { ...MANIFEST, hubs: [] as never },
+      { environment: { ...services.settings, CosmosConnection: cosmos } },
+    );
+    assert.ok(
+      seen.problems.some((what) => /^Cosmos DB: 127\.0\.0\.1:1 refuses connections\.$/.test(what)),
+      seen.problems.join("\n"),
+    );
+    for (const what of seen.problems) assert.doesNotMatch(what, /\n| at /);
+  });
+
+  test("lists every setting that is missing", async () => {
+    const seen = await look(MANIFEST, { environment: {} });
+    assert.deepEqual(
+      seen.reports.map(({ check }) => check),
+      ["settings"],
+    );
+    for (const name of ["EventHubConnection", "CosmosConnection", "TidemarkStorage"])
+      assert.match(seen.problems.join(), new RegExp(name));
+  });
+
+  test("notices a clock that is off", async () => {
+    const settings = settingsOf(MANIFEST, services.settings);
+    const connections = new AzureConnections(settings);
+    const context = { manifest: MANIFEST, environment: services.settings, settings, connections };
+    assert.deepEqual(problems(await clockCheck.run({ ...context, now: Date.now })), []);
+    const off = await clockCheck.run({ ...context, now: () => Date.now() + 600_000 });
+    assert.match(problems(off).join(), /^The clock is (59\d|600) s off/);
+    await connections.close();
+  });
+});
+
+const GROUP = `/subscriptions/${SURROUNDINGS.subscriptionId}/resourceGroups/${SURROUNDINGS.resourceGroup}`;
+
+/** What the doctor reads when an environment is deployed as evaluated, `edit` aside. */
+async function deployed(
+  name: string,
+  manifest: Manifest,
+  edit: (resources: readonly ConcreteResource[]) => readonly ConcreteResource[] = (all) => all,
+  token = "good",
+): Promise<Deployed> {
+  const variation = VARIATIONS.find((one) => one.name === name);
+  assert.ok(variation);
+  const { resources, outputs } = evaluateCase({ ...variation, manifest }).evaluated;
+  const server = await serveArm(edit(resources));
+  try {
+    return await readDeployed(new Arm(server.url, async () => token), GROUP, String(outputs.AZURE_FUNCTION_APP_NAME));
+  } finally {
+    await server.close();
+  }
+}
+
+describe("the doctor, on a deployed app,", () => {
+  const context = (manifest: Manifest, app: Deployed): Context => {
+    return { manifest, environment: app.settings, deployed: app, now: Date.now };
+  };
+
+  for (const [name, manifest] of [
+    ["dev", MANIFEST],
+    ["prod", MANIFEST],
+    ["prod, rich", RICH],
+  ] as const) {
+    test(`finds that "${name}" has every setting, right, hub and group, and none too many`, async () => {
+      const app = await deployed(name, manifest);
+      for (const check of [settingsCheck, rightsCheck, surplusCheck, quotaCheck]) {
+        // Fully scaled out, a hundred instances for each function are within the quota of a region only for some.
+        const found = problems(await check.run(context(manifest, app))).filter(
+          (what) => !what.startsWith("Scaled out fully"),
+        );
+        assert.deepEqual(found, [], check.name);
+      }
+      assert.equal(app.isPrivate, name !== "dev");
+    });
+  }
+
+  test("names a right that is missing and one that nobody needs", async () => {
+    const app = await deployed("dev", MANIFEST, (all) => all.filter(({ symbol }) => symbol !== "hubAssignments[0]"));
+    assert.deepEqual(problems(await rightsCheck.run(context(MANIFEST, app))), [
+      "The app lacks Azure Event Hubs Data Receiver on flights (read by delays, legs).",
+    ]);
+    const fewer = { ...MANIFEST, roles: MANIFEST.roles.filter(({ role }) => role !== "send") };
+    const surplus = problems(await rightsCheck.run(context(fewer, await deployed("dev", MANIFEST))));
+    assert.match(
+      surplus.join(),
+      /^The app has Azure Event Hubs Data Sender on .*eventhubs\/legs, which no function needs\.$/,
+    );
+  });
+
+  test("names hubs and groups that no function needs", async () => {
+    const [flights] = MANIFEST.hubs;
+    assert.ok(flights);
+    const fewer = { ...MANIFEST, hubs: [{ ...flights, consumerGroups: ["delays", "delays-repair"] }] };
+    assert.deepEqual(problems(await surplusCheck.run(context(fewer, await deployed("dev", MANIFEST)))).sort(), [
+      "Consumer group flights/legs is not in the manifest.",
+      "Consumer group flights/legs-repair is not in the manifest.",
+      "Hub legs is not in the manifest.",
+    ]);
+  });
+
+  test("names settings that are missing or forbidden", async () => {
+    const app = await deployed("dev", MANIFEST);
+    const { TidemarkStorage__blobServiceUri: _, ...rest } = app.settings;
+    const settings = { ...rest, TZ: "UTC" };
+    const found = problems(await settingsCheck.run(context(MANIFEST, { ...app, settings })));
+    assert.deepEqual(found, [
+      "TidemarkStorage__blobServiceUri is not set in the function app.",
+      "TZ is set, and Flex Consumption does not take it.",
+    ]);
+  });
+
+  test("says which right it lacks itself", async () => {
+    await assert.rejects(
+      deployed("dev", MANIFEST, (all) => all, "bad"),
+      { message: /^You may not read .* \(403\)\. It takes the role Reader/ },
+    );
+    await assert.rejects(
+      deployed("dev", MANIFEST, () => []),
+      { code: "NOT_FOUND" },
+    );
+  });
+});
+
+describe("failures become sentences:", () => {
+  const failure = (fields: object) => Object.assign(new Error("x"), fields);
+  const CASES: readonly (readonly [thrown: unknown, expected: RegExp])[] = [
+    [failure({ code: "ENOTFOUND" }), /^It: the name h is not known here\.$/],
+    [failure({ cause: failure({ code: "ECONNREFUSED" }) }), /^It: h refuses connections\.$/],
+    [failure({ code: "UnauthorizedError" }), /^It: you may not look at it\.$/],
+    [failure({ statusCode: 403 }), /^It: you may not look at it\.$/],
+    [failure({ code: 404 }), /^It does not exist on h\.$/],
+    [failure({ code: "MessagingEntityNotFoundError" }), /^It does not exist on h\.$/],
+    [failure({ code: "ETIMEDOUT" }), /^It: h does not answer\.$/],
+    [failure({ name: "CredentialUnavailableError" }), /^It: nobody is signed in here\.$/],
+    [new Error("odd\n    at somewhere"), /^It: odd$/],
+  ];
+  for (const [thrown, expected] of CASES) {
+    test(String(expected), () => {
+      const finding = explain(thrown, "It", "h", "the role R");
+      assert.match(finding.what, expected);
+      assert.match(finding.fix ?? "", /\.$/);
+    });
+  }
+});
+
+test("private addresses are told from public ones", () => {
+  const yes = ["10.1.2.3", "172.16.0.1", "172.31.9.9", "192.168.1.1", "127.0.0.1", "::1", "fd12::1"];
+  const no = ["20.50.1.1", "172.32.0.1", "192.169.0.1", "2603:1020::1"];
+  assert.deepEqual(
+    yes.map(isPrivateAddress),
+    yes.map(() => true),
+  );
+  assert.deepEqual(
+    no.map(isPrivateAddress),
+    no.map(() => false),
+  );
+});
+
+test("the command says in one sentence what it does not understand", async () => {
+  await assert.rejects(runDoctor(["--ap", "x"]), { code: "CONFIGURATION" });
+  await assert.rejects(runDoctor(["--infra", "/nowhere"]), { code: "NOT_FOUND", message: /npm run infra/ });
+});
