@@ -56,7 +56,7 @@ class Turns {
 }
 
 /** Openings under many faults and few retries may fail for ever: trouble stops after so many turns at the latest. */
-const TURNS = 4_000;
+const TURNS = 6_000;
 const NEVER = new Promise<never>(() => {});
 
 /** Runs a scenario and checks what every opening saw; throws AssertionError when a promise of the log was broken. */
@@ -112,10 +112,15 @@ export async function walk(scenario: Scenario): Promise<Walk> {
         for (let idle = Math.floor(random() * 3); idle > 0; idle--) await turns.next();
         const frame = owner.nextFrame(random);
         const stamp = await appended(log, frame);
-        if (stamp === undefined) break;
+        if (stamp === undefined) {
+          await assertDead(log, frame);
+          break;
+        }
         owner.confirmed(frame, stamp);
       }
       if (random() < 0.5) await log.close();
+      // Leaves the log to others for a while, or snapshots would never be finished.
+      for (let idle = Math.floor(random() * 150); idle > 0; idle--) await turns.next();
     }
   };
   const storeOf = (life: Life): CheckpointStore => {
@@ -187,6 +192,12 @@ async function opened(store: CheckpointStore): Promise<CheckpointLog | undefined
 
 async function appended(log: CheckpointLog, frame: Frame): Promise<FrameStamp | undefined> {
   return unlessExpected(log.append(frame), ["UNAVAILABLE", "FENCED"]);
+}
+
+/** Whatever ended a log ended it for good. */
+async function assertDead(log: CheckpointLog, frame: Frame): Promise<void> {
+  await assert.rejects(log.append(frame), { code: "FENCED" });
+  assert.equal(await log.superseded(), true);
 }
 
 async function unlessExpected<T>(work: Promise<T>, codes: readonly string[]): Promise<T | undefined> {

@@ -155,7 +155,9 @@ export class Owner {
             { sink: "hub", messages },
           ]
         : [];
-    const confirmed = pick(3) === 0 ? this.#confirmed + pick(this.#sequence - this.#confirmed + 1) : this.#confirmed;
+    // Every other owner delivers nothing at all.
+    const delivers = this.#opening % 2 === 1 && pick(3) === 0;
+    const confirmed = delivers ? this.#confirmed + pick(this.#sequence - this.#confirmed + 1) : this.#confirmed;
     const position = this.#position + 1 + pick(5);
     const frame = { position, watermark: position * 10, changes, outbox, confirmed, ledger: LEDGER };
     const state = structuredClone(this.#state);

@@ -60,6 +60,7 @@ describe("checkpoint log", () => {
       pendingFrames: 1,
       start: START,
       ledger: LEDGER,
+      idleDue: undefined,
     });
   });
 
