@@ -41,6 +41,8 @@ export class OpenTask {
   #confirmed: number;
   /** When a wake-up that was asked for will come. */
   #wakeUp = 0;
+  /** When, by the newest frame, silence will make the next result due. */
+  #idleDue: number | undefined;
   /** Whether the memory is ahead of the log: then it must be thrown away. */
   spoiled = false;
 
@@ -90,14 +92,30 @@ export class OpenTask {
   /** Catches up; when the hub is proven empty, moves event time on; at last confirms what was delivered. */
   async wake(signal: AbortSignal): Promise<void> {
     await this.catchUp(signal);
-    const { processor, outbox } = this.#parts;
+    const { processor } = this.#parts;
     if (processor.idle(this.#ports.world.now())) await this.#commit(signal);
-    if (outbox.confirmed > this.#confirmed) await this.#commit(signal);
+    if (this.unconfirmed) await this.#commit(signal);
+    await this.#askToBeWoken();
   }
 
   /** Commits what was processed and waits for its commit. */
   async flush(signal: AbortSignal): Promise<void> {
     if (this.#waiting.length > 0) await this.#commit(signal);
+  }
+
+  /** When what waits for its commit should have it, milliseconds since the epoch; undefined when nothing waits. */
+  get flushDue(): number | undefined {
+    return this.#waiting.length === 0 ? undefined : this.#waitingSince + (this.#ports.commitEvery ?? 0);
+  }
+
+  /** Whether something was delivered and the log does not say so yet. */
+  get unconfirmed(): boolean {
+    return this.#parts.outbox.confirmed > this.#confirmed;
+  }
+
+  /** Whether another owner has taken the log over. */
+  superseded(): Promise<boolean> {
+    return this.#parts.log.superseded();
   }
 
   async close(): Promise<void> {
@@ -197,15 +215,19 @@ export class OpenTask {
     const committed = world.now();
     await this.#deliver(signal);
     this.#meter.committed({ processor, outbox, stamp, events, started, committed });
-    await this.#askToBeWoken(frame);
+    this.#idleDue = frame.idleDue;
+    await this.#askToBeWoken();
   }
 
   /** One request at a time is enough: when it comes, whoever answers it looks again. */
-  async #askToBeWoken({ idleDue, position }: Frame): Promise<void> {
+  async #askToBeWoken(): Promise<void> {
     const { wakeAt, world } = this.#ports;
-    if (wakeAt === undefined || idleDue === undefined || this.#wakeUp > world.now()) return;
+    const idleDue = this.#idleDue;
+    if (wakeAt === undefined || idleDue === undefined) return;
+    const comesInTime = this.#wakeUp > world.now() && this.#wakeUp <= idleDue;
+    if (comesInTime) return;
     this.#wakeUp = Math.max(idleDue, world.now() + 1);
-    await wakeAt(this.#wakeUp, position);
+    await wakeAt(this.#wakeUp, this.#parts.processor.position);
   }
 
   /** Delivers what is pending; what a service will never take is committed as dead letters and delivered in turn. */

@@ -29,6 +29,22 @@ export interface TaskPorts {
   readonly onCommit?: (metrics: CommitMetrics) => void;
 }
 
+/** What an observer sees of a task without taking it over. */
+export interface Look {
+  /**
+   * "work": the hub holds what was not committed, or there is no log yet. "rest": no event waits, but time must move on
+   * or a delivery be confirmed.
+   */
+  readonly need: "nothing" | "rest" | "work";
+  /** Which frame of the log is the newest: when it changes, somebody works. */
+  readonly frame: string;
+  /** The sequence number that the hub's next event will get. */
+  readonly next: number;
+  /** When, by the clock, silence alone will make the next result due; milliseconds since the epoch. */
+  readonly idleDue: number | undefined;
+  readonly position: number;
+}
+
 /**
  * One pipeline on one partition: align → decode → process → commit → emit → confirm. Calls run one after the other.
  * After any failure between processing and commit the memory is dropped, and the next call opens the log anew.
@@ -40,6 +56,7 @@ export class Task {
   readonly #meter: Meter;
   #open: OpenTask | undefined;
   #last: Promise<unknown> = Promise.resolve();
+  #calls = 0;
 
   constructor(pipeline: Pipeline, ports: TaskPorts) {
     this.#plan = pipeline.plan;
@@ -75,19 +92,66 @@ export class Task {
 
   /**
    * Does what silence asks for: processes what the trigger left in the hub, commits what waits for its commit, and when
-   * the hub is proven empty moves event time on. Throws FENCED.
+   * the hub is proven empty moves event time on. A memory that another owner has left behind is dropped first. Throws
+   * FENCED.
    */
   wake(signal: AbortSignal): Promise<void> {
-    return this.#serialize(() => this.#withOpen((task) => task.wake(signal)));
+    return this.#serialize(async () => {
+      if (await this.#open?.superseded()) await this.#drop();
+      await this.#withOpen((task) => task.wake(signal));
+    });
+  }
+
+  /** Commits what was processed and waits for its commit; throws FENCED. */
+  flush(signal: AbortSignal): Promise<void> {
+    return this.#serialize(async () => {
+      if (this.flushDue !== undefined) await this.#withOpen((task) => task.flush(signal));
+    });
+  }
+
+  /** When what waits for its commit should have it, milliseconds since the epoch; undefined when nothing waits. */
+  get flushDue(): number | undefined {
+    return this.#open?.flushDue;
+  }
+
+  /** Whether something was delivered and the log does not say so yet. */
+  get unconfirmed(): boolean {
+    return this.#open?.unconfirmed ?? false;
+  }
+
+  /** Whether a call is being answered, or waits for its turn. */
+  get busy(): boolean {
+    return this.#calls > 0;
+  }
+
+  /** Whether this very object holds the task: it is open, and nobody has taken over since. */
+  async holds(): Promise<boolean> {
+    return this.#open !== undefined && !(await this.#open.superseded());
+  }
+
+  /**
+   * Looks at the log and at the hub without taking the task over. With a look that saw nothing to do, the log is left
+   * alone as long as the hub has not moved and the time that look named has not come.
+   */
+  async look(previous?: Look): Promise<Look> {
+    const { checkpoints, reader, world } = this.#ports;
+    const bounds = await reader.bounds();
+    if (previous?.need === "nothing" && previous.next === bounds.next && !isDue(previous.idleDue, world))
+      return previous;
+    const status = await checkpoints.peek(this.id);
+    const { first, next } = bounds;
+    if (status === undefined) {
+      return { need: next > first ? "work" : "nothing", frame: "none", next, idleDue: undefined, position: first };
+    }
+    const { generation, sequence, position, pendingFrames, idleDue } = status;
+    const rest = pendingFrames > 0 || isDue(idleDue, world);
+    const need = next > position ? "work" : rest ? "rest" : "nothing";
+    return { need, frame: `${generation}-${sequence}`, next, idleDue, position };
   }
 
   /** Whether a call of `wake` could do anything, looked up without taking the task over. */
   async needsWaking(): Promise<boolean> {
-    const status = await this.#ports.checkpoints.peek(this.id);
-    const bounds = await this.#ports.reader.bounds();
-    if (status === undefined) return bounds.next > bounds.first;
-    if (bounds.next > status.position || status.pendingFrames > 0) return true;
-    return status.idleDue !== undefined && this.#ports.world.now() >= status.idleDue;
+    return (await this.look()).need !== "nothing";
   }
 
   /** Stops after the call in hand and gives up the clients; the log stays as it is. */
@@ -99,8 +163,12 @@ export class Task {
   }
 
   #serialize<T>(work: () => Promise<T>): Promise<T> {
+    this.#calls++;
     const result = this.#last.then(work);
-    this.#last = result.catch(() => undefined);
+    const done = () => {
+      this.#calls--;
+    };
+    this.#last = result.then(done, done);
     return result;
   }
 
@@ -120,4 +188,8 @@ export class Task {
     this.#open = undefined;
     await open?.close();
   }
+}
+
+function isDue(time: number | undefined, world: World): boolean {
+  return time !== undefined && world.now() >= time;
 }
