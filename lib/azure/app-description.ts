@@ -5,6 +5,27 @@ import type { TableTarget } from "../sources/table-source.ts";
 /** What a function app declares, as plain data: local services and infrastructure are derived from it. */
 export interface AppDescription {
   readonly functions: readonly FunctionDescription[];
+  /** The queues that carry wake-ups: written by the pipelines' functions, read by one of its own. */
+  readonly queues: readonly QueueDescription[];
+  /** Functions that a clock starts. */
+  readonly timers: readonly TimerDescription[];
+}
+
+export interface QueueDescription {
+  readonly name: string;
+  /** The setting of the storage account that holds it. */
+  readonly connection: string;
+  readonly purpose: "wake-ups";
+  /** Where it was declared, for messages. */
+  readonly place: string;
+}
+
+export interface TimerDescription {
+  readonly purpose: "sweep";
+  /** Six fields, from seconds to weekdays, in UTC. */
+  readonly schedule: string;
+  /** Where it was declared, for messages. */
+  readonly place: string;
 }
 
 export interface FunctionDescription {
@@ -29,6 +50,17 @@ export interface FunctionDescription {
 export interface TableDescription {
   readonly name: string;
   readonly target: TableTarget;
+}
+
+/** Throws PLAN_INVALID, naming both places, when what wakes tasks is declared twice. */
+export function checkWakers({ queues, timers }: Pick<AppDescription, "queues" | "timers">): void {
+  const owners = new Map<string, string>();
+  for (const { purpose, place } of [...queues, ...timers]) {
+    claim(owners, purpose, place, (other) => [
+      `The app has two functions for ${purpose === "sweep" ? "sweeps" : purpose}: ${other} and ${place}.`,
+      "Keep one: it serves every pipeline of the app.",
+    ]);
+  }
 }
 
 /** Throws PLAN_INVALID, naming both places, when two functions cannot be in one app. */

@@ -2,6 +2,7 @@ import type { CosmosClient, CosmosClientOptions } from "@azure/cosmos";
 import type { EventHubConsumerClient, EventHubProducerClient, RetryOptions } from "@azure/event-hubs";
 import type { TokenCredential } from "@azure/identity";
 import type { BlobServiceClient, StoragePipelineOptions } from "@azure/storage-blob";
+import type { QueueServiceClient } from "@azure/storage-queue";
 import type { PartitionBounds } from "../engine/ports.ts";
 import type { Connections } from "../engine/sink.ts";
 import { TidemarkError } from "../errors.ts";
@@ -11,7 +12,7 @@ import { type Identity, type Service, type ServiceSetting, type Settings, settin
 /** Shows a service that is down within seconds; who needs longer retries above it, with a signal. */
 const HUB_RETRIES: RetryOptions = { maxRetries: 2, retryDelayInMs: 250, maxRetryDelayInMs: 2_000, timeoutInMs: 10_000 };
 
-const BLOB_OPTIONS: StoragePipelineOptions = {
+const STORAGE_OPTIONS: Pick<StoragePipelineOptions, "retryOptions"> = {
   retryOptions: { maxTries: 4, tryTimeoutInMs: 30_000, retryDelayInMs: 200, maxRetryDelayInMs: 2_000 },
 };
 
@@ -62,9 +63,22 @@ export class AzureConnections implements Connections {
   }
 
   /** A client of blobs; with options other than the usual, one of its own. */
-  async blobs(connection: string, options: StoragePipelineOptions = BLOB_OPTIONS): Promise<BlobServiceClient> {
+  async blobs(connection: string, options: StoragePipelineOptions = STORAGE_OPTIONS): Promise<BlobServiceClient> {
     const { client } = await this.#once(`blobs ${connection} ${JSON.stringify(options)}`, async () => {
       const made = await this.#makeBlobs(this.#setting("Blob Storage", connection), options);
+      return { client: made, close: () => undefined };
+    });
+    return client;
+  }
+
+  async queues(connection: string): Promise<QueueServiceClient> {
+    const { client } = await this.#once(`queues ${connection}`, async () => {
+      const { QueueServiceClient } = await import("@azure/storage-queue");
+      const setting = this.#setting("Queue Storage", connection);
+      const made =
+        setting.kind === "connection string"
+          ? QueueServiceClient.fromConnectionString(setting.value, STORAGE_OPTIONS)
+          : new QueueServiceClient(setting.endpoint, await this.#credential(setting.identity), STORAGE_OPTIONS);
       return { client: made, close: () => undefined };
     });
     return client;

@@ -2,9 +2,18 @@ import { readdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { messageOf, TidemarkError } from "../errors.ts";
-import { type AppDescription, checkApp, type FunctionDescription } from "./app-description.ts";
+import {
+  type AppDescription,
+  checkApp,
+  checkWakers,
+  type FunctionDescription,
+  type QueueDescription,
+  type TimerDescription,
+} from "./app-description.ts";
 
 const functions: FunctionDescription[] = [];
+const queues: QueueDescription[] = [];
+const timers: TimerDescription[] = [];
 
 /** Adds a function to what the app declares; throws PLAN_INVALID when it cannot be in one app with the others. */
 export function registerFunction(description: FunctionDescription): void {
@@ -12,9 +21,21 @@ export function registerFunction(description: FunctionDescription): void {
   functions.push(description);
 }
 
+/** Adds a queue of wake-ups to what the app declares; throws PLAN_INVALID when it has one already. */
+export function registerQueue(description: QueueDescription): void {
+  checkWakers({ queues: [...queues, description], timers });
+  queues.push(description);
+}
+
+/** Adds a timer to what the app declares; throws PLAN_INVALID when it has one of its kind already. */
+export function registerTimer(description: TimerDescription): void {
+  checkWakers({ queues, timers: [...timers, description] });
+  timers.push(description);
+}
+
 /** What was registered in this process so far, in order; like functions themselves, registration is global. */
 export function describeApp(): AppDescription {
-  return { functions: [...functions] };
+  return { functions: [...functions], queues: [...queues], timers: [...timers] };
 }
 
 /**

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { TidemarkError } from "../errors.ts";
 import type { AppDescription } from "./app-description.ts";
 
-export type Service = "Event Hubs" | "Cosmos DB" | "Blob Storage";
+export type Service = "Event Hubs" | "Cosmos DB" | "Blob Storage" | "Queue Storage";
 
 /** That a connection is used, and by what. */
 export interface SettingNeed {
@@ -45,6 +45,7 @@ export function needsOf(app: AppDescription): readonly SettingNeed[] {
       if (service && target.kind !== "memory") need(service, target.connection, `table "${name}"`);
     }
   }
+  for (const { connection, purpose } of app.queues) need("Queue Storage", connection, `the queue of ${purpose}`);
   return [...needs.values()];
 }
 
@@ -100,6 +101,14 @@ function parts(check: (parts: Parts, problem: Report) => void): z.ZodType {
   });
 }
 
+function storageParts(endpoint: string): z.ZodType {
+  return parts((value, problem) => {
+    if (value.UseDevelopmentStorage === "true") return;
+    if (!value.AccountName && !value[endpoint]) problem("AccountName");
+    if (!value.AccountKey && !value.SharedAccessSignature) problem("AccountKey");
+  });
+}
+
 const FORMS: Record<Service, ServiceForm> = {
   "Event Hubs": {
     parts: parts((value, problem) => {
@@ -127,14 +136,16 @@ const FORMS: Record<Service, ServiceForm> = {
     example: "https://ACCOUNT.documents.azure.com:443/",
   },
   "Blob Storage": {
-    parts: parts((value, problem) => {
-      if (value.UseDevelopmentStorage === "true") return;
-      if (!value.AccountName && !value.BlobEndpoint) problem("AccountName");
-      if (!value.AccountKey && !value.SharedAccessSignature) problem("AccountKey");
-    }),
+    parts: storageParts("BlobEndpoint"),
     suffixes: ["blobServiceUri", "serviceUri"],
     endpoint: HTTP_ADDRESS,
     example: "https://ACCOUNT.blob.core.windows.net",
+  },
+  "Queue Storage": {
+    parts: storageParts("QueueEndpoint"),
+    suffixes: ["queueServiceUri"],
+    endpoint: HTTP_ADDRESS,
+    example: "https://ACCOUNT.queue.core.windows.net",
   },
 };
 

@@ -32,7 +32,7 @@ function fn(name: string, more: Partial<FunctionDescription> = {}): FunctionDesc
   };
 }
 
-const app = (...functions: FunctionDescription[]): AppDescription => ({ functions });
+const app = (...functions: FunctionDescription[]): AppDescription => ({ functions, queues: [], timers: [] });
 const documents = (container: string, partitionKey: readonly string[] = ["/id"]): Sink => {
   return { kind: "cosmos", connection: "CosmosConnection", database: "shop", container, partitionKey };
 };
