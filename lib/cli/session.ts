@@ -1,4 +1,6 @@
+import * as nodeModule from "node:module";
 import { join } from "node:path";
+import { TidemarkError } from "../errors.ts";
 import type { FunctionsHost, HostEvent, LogEntry } from "../local/host/index.ts";
 import { airportsCsv } from "./flights/airports.ts";
 import { writeLocalApp } from "./local-app.ts";
@@ -57,6 +59,12 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 async function startHost(appFolder: string, services: Services, options: SessionOptions): Promise<FunctionsHost> {
   const { startFunctionsHost } = await import("../local/host/index.ts");
   const { cosmosSinks, onLog, onEvent } = options;
+  if (!cosmosSinks && !("registerHooks" in nodeModule)) {
+    throw new TidemarkError(
+      "UNSUPPORTED",
+      `--sink none needs Node 22.15 or newer, and this is ${process.versions.node}.`,
+    );
+  }
   return startFunctionsHost({
     appFolder,
     settings: { ...services.settings },

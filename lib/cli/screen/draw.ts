@@ -53,7 +53,7 @@ function pipelines(rows: readonly PipelineView[], paint: Paint): string[] {
 }
 
 /** Columns beside the airport's name, the bar and the history. */
-const FIXED_COLUMNS = 55;
+const FIXED_COLUMNS = 57;
 
 function airports(rows: readonly AirportView[], size: Size, paint: Paint): string[] {
   const spare = size.columns - FIXED_COLUMNS;
@@ -62,19 +62,19 @@ function airports(rows: readonly AirportView[], size: Size, paint: Paint): strin
   const names = Math.max(0, Math.min(30, spare - history - bars - 4));
   const header =
     ` ${left("", 5)}${left("airport", names)} ${left("", 3)} ${left("hour (UTC)", 12)}${right("flights", 8)}` +
-    `${right("late", 7)}${right("p95", 9)}${right("avg min", 9)}  ${left("", bars)}  ${history > 10 ? "avg, last 24 h" : ""}`;
+    `${right("delayed", 9)}${right("p95", 9)}${right("avg", 9)}  ${left(bars > 6 ? "minutes" : "", bars)}  ${left(history > 8 ? "by hour" : "", history)}`;
   if (rows.length === 0) return [paint.dim(header), paint.dim("      the first window closes in a moment …")];
   return [paint.dim(header), ...rows.map((row) => airport(row, { names, bars, history }, paint))];
 }
 
 function airport(row: AirportView, columns: Record<"names" | "bars" | "history", number>, paint: Paint): string {
   const share = row.avgDelay / FULL_BAR_MINUTES;
-  const late = `${Math.round((100 * row.late) / row.flights)} %`;
+  const delayed = `${Math.round((100 * row.late) / row.flights)} %`;
   const recent = row.history.slice(-columns.history);
   const past = recent.map((value) => heatOf(value, paint)).join("");
   return (
     ` ${paint.bold(left(row.code, 4))} ${left(cut(row.name, columns.names), columns.names)} ${left(row.state, 3)} ` +
-    `${left(hour(row.windowStart), 12)}${right(whole(row.flights), 8)}${right(late, 7)}` +
+    `${left(hour(row.windowStart), 12)}${right(whole(row.flights), 8)}${right(delayed, 9)}` +
     `${right(paint.dim(minutes(row.p95Delay)), 9)}${right(paint.heat(share, minutes(row.avgDelay)), 9)}  ` +
     `${paint.heat(share, left(bar(share, columns.bars), columns.bars))}  ${" ".repeat(columns.history - recent.length)}${past}`
   );
