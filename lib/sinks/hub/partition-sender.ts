@@ -57,6 +57,7 @@ export class PartitionSender {
         signal.throwIfAborted();
         const { next, tooLarge } = await this.#inTime(signal, async (attemptSignal) => {
           const filled = await this.#fill(messages, at, stamp, attemptSignal);
+          attemptSignal.throwIfAborted();
           await this.#context.producer.sendBatch(filled.batch, { abortSignal: attemptSignal });
           return filled;
         });
@@ -118,8 +119,11 @@ export class PartitionSender {
       () => late.abort(new Error(`No answer within ${ATTEMPT_MS} ms.`)),
       () => {},
     );
+    const either = AbortSignal.any([signal, late.signal]);
+    const ended = Promise.withResolvers<never>();
+    either.addEventListener("abort", () => ended.reject(either.reason), { once: true });
     try {
-      return await attempt(AbortSignal.any([signal, late.signal]));
+      return await Promise.race([attempt(either), ended.promise]);
     } finally {
       over.abort();
     }
