@@ -20,7 +20,7 @@ param settings array
 @description('The value of each source that is an address or a name.')
 param sources object
 @description('Hub to address of its secret in the vault.')
-param kafkaSecretUris object
+param kafkaVaultUris object
 param workspaceId string
 
 var values = union(sources, {
@@ -99,7 +99,7 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
       scmIpSecurityRestrictionsUseMain: true
       appSettings: map(settings, setting => {
         name: setting.name
-        value: setting.source == 'kafkaSecret' ? '@Microsoft.KeyVault(SecretUri=${kafkaSecretUris[setting.hub]})' : values[setting.source]
+        value: setting.source == 'kafkaSecret' ? '@Microsoft.KeyVault(SecretUri=${kafkaVaultUris[setting.hub]})' : values[setting.source]
       })
     }
   }

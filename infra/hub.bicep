@@ -60,7 +60,7 @@ resource namespace 'Microsoft.EventHub/namespaces@2026-01-01' = {
   }
   identity: needsIdentity ? { type: 'UserAssigned', userAssignedIdentities: { '${serviceIdentityId}': {} } } : null
   properties: {
-    clusterArmId: isDedicated ? cluster.id : null
+    clusterArmId: isDedicated ? cluster!.id : null
     disableLocalAuth: !localAuth
     isAutoInflateEnabled: inflates
     maximumThroughputUnits: inflates ? maximumCapacity : 0

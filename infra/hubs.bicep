@@ -93,4 +93,4 @@ output name string = main.outputs.name
 output host string = main.outputs.host
 output kafkaId string = hasKafka ? kafka!.outputs.id : ''
 output kafkaBroker string = hasKafka ? '${kafka!.outputs.host}:9093' : ''
-output kafkaSecretUris object = hasKafka ? kafkaSecrets!.outputs.secretUris : {}
+output kafkaVaultUris object = hasKafka ? kafkaSecrets!.outputs.vaultUris : {}

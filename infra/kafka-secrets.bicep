@@ -48,7 +48,7 @@ resource roles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for (hub,
   }
 }]
 
-output secretUris object = toObject(
+output vaultUris object = toObject(
   hubNames,
   hub => hub,
   hub => '${vault.properties.vaultUri}secrets/kafka-${replace(replace(hub, '.', '-'), '_', '-')}'

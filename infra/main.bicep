@@ -323,7 +323,7 @@ module app 'app.bicep' = {
       insightsConnection: monitoring.outputs.insightsConnection
       kafkaBroker: hubs.outputs.kafkaBroker
     }
-    kafkaSecretUris: hubs.outputs.kafkaSecretUris
+    kafkaVaultUris: hubs.outputs.kafkaVaultUris
     workspaceId: monitoring.outputs.workspaceId
   }
   // The host reads its storage as soon as it starts, and by then must find a way there.

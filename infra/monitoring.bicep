@@ -86,5 +86,5 @@ resource actionGroup 'Microsoft.Insights/actionGroups@2023-01-01' = {
 output workspaceId string = workspace.id
 output insightsName string = insights.name
 output insightsConnection string = insights.properties.ConnectionString
-output privateLinkScopeId string = hasNetwork ? linkScope.id : ''
+output privateLinkScopeId string = hasNetwork ? linkScope!.id : ''
 output actionGroupId string = actionGroup.id

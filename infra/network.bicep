@@ -151,7 +151,7 @@ resource nat 'Microsoft.Network/natGateways@2025-07-01' = if (hasNat) {
   }
   properties: {
     idleTimeoutInMinutes: 4
-    publicIpAddresses: [{ id: natAddress.id }]
+    publicIpAddresses: [{ id: natAddress!.id }]
   }
 }
 
@@ -171,7 +171,7 @@ resource vnet 'Microsoft.Network/virtualNetworks@2025-07-01' = {
           addressPrefix: appPrefix
           defaultOutboundAccess: false
           networkSecurityGroup: { id: appRules.id }
-          natGateway: hasNat ? { id: nat.id } : null
+          natGateway: hasNat ? { id: nat!.id } : null
           delegations: [{ name: 'flex', properties: { serviceName: 'Microsoft.App/environments' } }]
         }
       }

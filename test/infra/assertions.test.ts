@@ -4,11 +4,12 @@ import { ASSERTIONS } from "./assertions/index.ts";
 import { evaluateCase, VARIATIONS } from "./cases.ts";
 
 for (const variation of VARIATIONS) {
-  test(`infrastructure: ${variation.name}`, async (t) => {
+  test(`${ASSERTIONS.length} assertions hold of "${variation.name}"`, () => {
     const one = evaluateCase(variation);
-    for (const { name, check } of ASSERTIONS) {
-      await t.test(name, () => assert.deepEqual(check(one), []));
-    }
+    const broken = ASSERTIONS.map(({ name, check }) => [name, check(one)] as const).filter(
+      ([, found]) => found.length > 0,
+    );
+    assert.deepEqual(Object.fromEntries(broken), {});
   });
 }
 

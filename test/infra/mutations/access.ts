@@ -113,7 +113,7 @@ export const ACCESS: readonly Mutation[] = [
   ]),
   ...on("network.bicep", WAY_OUT, [
     ["var hasNat = outbound == 'nat'", "var hasNat = outbound != 'never'"],
-    ["natGateway: hasNat ? { id: nat.id } : null", "natGateway: null", "nat and trusted ranges"],
+    ["natGateway: hasNat ? { id: nat!.id } : null", "natGateway: null", "nat and trusted ranges"],
     ["hasNat ? [appToInternet] : []", "[]", "nat and trusted ranges"],
   ]),
   ...on("roles.bicep", ROLES, [
@@ -158,8 +158,8 @@ export const ACCESS: readonly Mutation[] = [
   ]),
   ...on("kafka-secrets.bicep", SECRETS, [
     [
-      "output secretUris object",
-      "output first string = rules[0].listKeys().primaryConnectionString\noutput secretUris object",
+      "output vaultUris object",
+      "output first string = rules[0].listKeys().primaryConnectionString\noutput vaultUris object",
       "prod, rich",
     ],
     [

@@ -115,7 +115,7 @@ export const CONTENT: readonly Mutation[] = [
     ["capacity: isDedicated ? 1 : capacity", "capacity: 1", "Premium without own keys"],
     ["isAutoInflateEnabled: inflates", "isAutoInflateEnabled: false", "Standard with own keys"],
     ["kafkaEnabled: true", "kafkaEnabled: false"],
-    ["clusterArmId: isDedicated ? cluster.id : null", "clusterArmId: null", "Dedicated"],
+    ["clusterArmId: isDedicated ? cluster!.id : null", "clusterArmId: null", "Dedicated"],
     [
       "{ locationName: secondaryLocation, roleType: 'Secondary' }",
       "{ locationName: location, roleType: 'Secondary' }",
@@ -141,7 +141,7 @@ export const CONTENT: readonly Mutation[] = [
   ...on("app.bicep", VALUES, [
     ["keyVaultReferenceIdentity: identityId", "keyVaultReferenceIdentity: 'SystemAssigned'"],
     ["Authorization=AAD", "Authorization=None"],
-    ["'@Microsoft.KeyVault(SecretUri=${kafkaSecretUris[setting.hub]})'", "kafkaSecretUris[setting.hub]", "prod, rich"],
+    ["'@Microsoft.KeyVault(SecretUri=${kafkaVaultUris[setting.hub]})'", "kafkaVaultUris[setting.hub]", "prod, rich"],
   ]),
   ...on("app.bicep", FLEX, [
     ["'FC1'", "'EP1'"],
