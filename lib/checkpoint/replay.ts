@@ -11,6 +11,8 @@ import { bodyOf } from "./read-frames.ts";
 import type { SnapshotRef, Status } from "./records.ts";
 import { type PendingBody, readSnapshot } from "./snapshot.ts";
 
+const BODIES_AT_ONCE = 16;
+
 /** The status of a log in which nothing happened yet. */
 export function initialStatus(start: StartPoint): Status {
   const { position } = start;
@@ -42,6 +44,7 @@ export class Replay {
   readonly state: StateContents = new Map();
   status: Status;
   sequence = 0;
+  #bodies = 0;
   #pending: PendingBody[] = [];
   readonly #context: LogContext;
   readonly #generation: number;
@@ -56,7 +59,10 @@ export class Replay {
   async load(ref: SnapshotRef): Promise<void> {
     this.sequence = ref.sequence;
     this.status = await readSnapshot(this.#context.blobs, ref, this.#generation, {
-      state: (body) => applyBody(this.state, body),
+      state: async (body) => {
+        applyBody(this.state, body);
+        await this.#giveWay();
+      },
       pending: (pending) => void this.#pending.push(pending),
     });
   }
@@ -68,11 +74,17 @@ export class Replay {
     if (frame.kind !== "data") return;
     const body = await bodyOf(this.#context.blobs, frame);
     applyBody(this.state, body);
+    await this.#giveWay();
     const outbox = outboxOf(body);
     if (outbox.length > 0) {
       this.#pending.push({ sequence: frame.sequence, nonce: hexOf(frame.nonce), body: outbox });
     }
     this.#pending = unconfirmed(this.#pending, this.status.confirmed);
+  }
+
+  /** A long recovery must not hold up the other tasks of the process. */
+  async #giveWay(): Promise<void> {
+    if (++this.#bodies % BODIES_AT_ONCE === 0) await this.#context.world.sleep(0);
   }
 
   /** Sequences of the frames that are not confirmed, oldest first. */

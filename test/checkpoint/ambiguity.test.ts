@@ -145,7 +145,9 @@ describe("an opening in trouble", () => {
       return proceed();
     };
     const store = createCheckpointStore({ blobs: blobs.via(hook), world: seededWorld(2) });
+    const lists = blobs.calls.list;
     const { recovered } = await store.open(TASK, SHAPE, start);
+    assert.equal(blobs.calls.list, lists + 1, "the log was looked for once");
     assert.equal(recovered.position, 20);
     assert.deepEqual(Object.keys(plain(recovered.state).counts?.[0] ?? {}), ["0", "1", "2", "3", "4"]);
   });
