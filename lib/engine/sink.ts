@@ -61,7 +61,8 @@ export interface RecordMeta {
 /** A sink opened for one task. */
 export interface SinkTask<T> {
   /** Turns a value into a message, without side effects; throws when the value cannot be written: it becomes a dead letter. */
-  prepare(value: T, meta: RecordMeta): unknown;
+  // A property and not a method: only then is a sink of another type refused by the compiler.
+  readonly prepare: (value: T, meta: RecordMeta) => unknown;
   /** Takes a prepared message into the coming frame's outbox, and returns what is to be stored there; must not throw. */
   accept(prepared: unknown): unknown;
   /** Messages of the sink's own at the end of a frame, such as watermarks for partitions that got no event. */

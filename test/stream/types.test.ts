@@ -42,6 +42,10 @@ const mistakes: Readonly<Record<string, readonly [code: string, message: RegExp]
     /id/,
   ],
   hubKeyOfWrongType: ["flights.to(toHub({ eventHubName: 'h', key: (f) => f.delay }));", /number.*not assignable/s],
+  sinkOfAnotherType: [
+    "const other = toHub<{ route: string }>({ eventHubName: 'h', key: (v) => v.route }); flights.to(other);",
+    /not assignable/,
+  ],
   noSink: ["flights.to();", /Expected|Source has 0 element/],
 };
 
