@@ -13,6 +13,9 @@ export interface SenderContext {
   readonly producers: number;
 }
 
+/** Why a wait is over; a reason of our own spares making an error for each send. */
+const ENDED = "ended";
+
 export interface RefusedMessage {
   readonly message: HubMessage;
   readonly reason: string;
@@ -121,11 +124,14 @@ export class PartitionSender {
     );
     const either = AbortSignal.any([signal, late.signal]);
     const ended = Promise.withResolvers<never>();
-    either.addEventListener("abort", () => ended.reject(either.reason), { once: true });
+    const end = () => ended.reject(either.reason);
+    either.addEventListener("abort", end, { once: true });
     try {
       return await Promise.race([attempt(either), ended.promise]);
     } finally {
-      over.abort();
+      // A combined signal with a listener is never collected.
+      either.removeEventListener("abort", end);
+      over.abort(ENDED);
     }
   }
 
