@@ -16,6 +16,9 @@ export interface SubscriptionOptions {
 /** How often an open receiver says that nothing came. */
 const QUIET_SECONDS = 1;
 
+/** Why a wait for an answer ends early; a reason of our own spares making an error for each chunk. */
+const ANSWERED = "answered";
+
 /** Longer than a receiver takes to open, its retries included. */
 const PATIENCE_MS = 30_000;
 
@@ -70,7 +73,7 @@ export class HubSubscription {
     try {
       return await this.#waiting.promise;
     } finally {
-      answered.abort();
+      answered.abort(ANSWERED);
       this.#waiting = undefined;
     }
   }

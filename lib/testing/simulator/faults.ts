@@ -1,0 +1,158 @@
+import { mulberry32 } from "../virtual-world.ts";
+import type { Scheduler } from "./scheduler.ts";
+
+/** What can go wrong in a simulation. */
+export const FAULT_KINDS = [
+  // Processes: each happens to the one whose promise is about to settle, whichever that is.
+  "crash",
+  "zombie",
+  "drain",
+  "clock",
+  // The host of the functions.
+  "rebalance",
+  "takeover",
+  "host-skip",
+  "host-repeat",
+  "host-abandon",
+  // Services: one call, or all calls for a while.
+  "blob-refused",
+  "blob-lost",
+  "blob-late",
+  "blob-outage",
+  "cosmos-throttled",
+  "cosmos-lost",
+  "cosmos-late",
+  "cosmos-partial",
+  "cosmos-broken",
+  "hub-refused",
+  "hub-lost",
+  "hub-late",
+  "hub-outage",
+  "reader-refused",
+  "reader-quiet",
+  // Operators and time.
+  "retention",
+  "retention-loss",
+  "reset",
+] as const;
+
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
+/** One fault: when it happens, counted in promises settled, and chance of its own, so that others do not change it. */
+export interface Fault {
+  readonly index: number;
+  readonly kind: FaultKind;
+  readonly at: number;
+  /** In [0, 1): decides its victim, its length and the like. */
+  readonly value: number;
+}
+
+export type Service = "blob" | "cosmos" | "hub" | "reader";
+
+/** What happens to a call: nothing of it arrives, its answer is lost, or it is given up and arrives later. */
+export type Mishap = "refused" | "lost" | "late" | "throttled" | "partial" | "broken" | "quiet";
+
+/** How often each kind is drawn, beside the others. */
+const WEIGHTS: Partial<Record<FaultKind, number>> = {
+  crash: 6,
+  zombie: 4,
+  rebalance: 4,
+  takeover: 3,
+  "host-skip": 3,
+  "host-repeat": 2,
+  "blob-lost": 3,
+  "blob-late": 3,
+  "hub-lost": 2,
+  "hub-late": 2,
+  "cosmos-late": 2,
+  "blob-outage": 0.5,
+  "hub-outage": 0.5,
+  "retention-loss": 0.3,
+  reset: 0.3,
+};
+
+/** The faults of a seed: at least three, of which at least one makes another process take a task over. */
+export function drawFaults(seed: number, kinds: readonly FaultKind[], horizon: number): readonly Fault[] {
+  const random = mulberry32(seed ^ 0x5eed);
+  const takeovers = kinds.filter((kind) => kind === "crash" || kind === "zombie" || kind === "rebalance");
+  const total = kinds.reduce((sum, kind) => sum + (WEIGHTS[kind] ?? 1), 0);
+  const draw = (index: number): FaultKind => {
+    if (index === 0 && takeovers.length > 0) return takeovers[Math.floor(random() * takeovers.length)] as FaultKind;
+    let left = random() * total;
+    for (const kind of kinds) {
+      left -= WEIGHTS[kind] ?? 1;
+      if (left < 0) return kind;
+    }
+    return kinds[0] as FaultKind;
+  };
+  const count = kinds.length === 0 ? 0 : 3 + Math.floor(random() ** 2 * 22);
+  return Array.from({ length: count }, (_, index) => {
+    const kind = draw(index);
+    return { index, kind, at: Math.floor(random() * horizon), value: random() };
+  });
+}
+
+/** Faults on their way: those that wait for their time, and those that wait for the next call of their service. */
+export class Faults {
+  readonly counts: Partial<Record<FaultKind, number>> = {};
+  readonly #coming: Fault[];
+  readonly #armed = new Map<Service, Fault[]>();
+  readonly #outages = new Map<Service, number>();
+  readonly #scheduler: Scheduler;
+  #settled = 0;
+
+  constructor(scheduler: Scheduler, faults: readonly Fault[]) {
+    this.#scheduler = scheduler;
+    this.#coming = [...faults].sort((a, b) => b.at - a.at || b.index - a.index);
+  }
+
+  /** Counts one more promise that settles; the faults whose time has come. */
+  settle(): Fault | undefined {
+    const next = this.#coming.at(-1);
+    if (next === undefined || next.at > this.#settled++) return undefined;
+    return this.#coming.pop();
+  }
+
+  /** Faults that did not get their time before the work was done. */
+  get left(): number {
+    return this.#coming.length;
+  }
+
+  happened(fault: Fault): void {
+    this.counts[fault.kind] = (this.counts[fault.kind] ?? 0) + 1;
+    this.#scheduler.trace(fault.kind, fault.index);
+  }
+
+  /** The next call of the service will go wrong in this way. */
+  arm(service: Service, fault: Fault): void {
+    const armed = this.#armed.get(service);
+    if (armed === undefined) this.#armed.set(service, [fault]);
+    else armed.push(fault);
+  }
+
+  outage(service: Service, milliseconds: number): void {
+    this.#outages.set(service, this.#scheduler.now + milliseconds);
+  }
+
+  /** From now on nothing goes wrong any more. */
+  calm(): void {
+    this.#coming.length = 0;
+    this.#armed.clear();
+    this.#outages.clear();
+  }
+
+  /** What happens to a call of a service; only calls that change something can be given up and arrive later. */
+  mishap(service: Service, changes: boolean): Mishap | undefined {
+    const until = this.#outages.get(service);
+    if (until !== undefined && until > this.#scheduler.now) {
+      return changes && this.#scheduler.chance(0.2) ? "lost" : "refused";
+    }
+    const armed = this.#armed.get(service);
+    if (armed === undefined || armed.length === 0) return undefined;
+    const at = armed.findIndex(({ kind }) => changes || !/lost|late|partial|broken/.test(kind));
+    if (at < 0) return undefined;
+    const [fault] = armed.splice(at, 1) as [Fault];
+    this.happened(fault);
+    return fault.kind.slice(service.length + 1) as Mishap;
+  }
+}

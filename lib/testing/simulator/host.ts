@@ -1,0 +1,298 @@
+import type { HubEvent } from "../../engine/ports.ts";
+import type { Task } from "../../engine/task.ts";
+import { messageOf, TidemarkError } from "../../errors.ts";
+import { type Cluster, type Process, taskKey } from "./cluster.ts";
+import type { SimFunction } from "./config.ts";
+import type { Fault, Service } from "./faults.ts";
+import type { Life } from "./life.ts";
+
+/** One function on one partition, as the hosts of all instances together see it. */
+interface Trigger {
+  readonly fn: SimFunction;
+  readonly partition: number;
+  /** The host's own checkpoint, which it moves whether or not a batch succeeded. */
+  checkpoint: number;
+  owner: Pump | undefined;
+}
+
+/** What an instance's host does for one partition that it owns, or believes to own. */
+interface Pump {
+  readonly trigger: Trigger;
+  readonly process: Process;
+  cursor: number;
+  /** Batches that were fetched before ownership went away. */
+  prefetched: number;
+  owned: boolean;
+  skipNext: boolean;
+  abandonNext: boolean;
+  invocation: number;
+}
+
+/** What may go wrong and is said so; everything else is a violation. */
+const EXPECTED: ReadonlySet<string> = new Set(["UNAVAILABLE", "FENCED"]);
+
+/** The Functions hosts of all instances: they own partitions, give batches, and keep checkpoints that lie. */
+export class Host {
+  readonly #cluster: Cluster;
+  readonly #processes: (Process | undefined)[];
+  readonly #triggers: readonly Trigger[];
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+    cluster.onFault = (fault, life) => this.#fault(fault, life);
+    this.#processes = Array.from({ length: cluster.settings.instances }, (_, instance) => cluster.start(instance));
+    this.#triggers = cluster.places.map(({ fn, partition }) => ({ fn, partition, checkpoint: 0, owner: undefined }));
+    for (const trigger of this.#triggers) this.#assign(trigger);
+  }
+
+  /** Does once what a timer does from time to time: wakes the tasks that have something left to do. */
+  sweep(): void {
+    for (const trigger of this.#triggers) {
+      const process = this.#able() ?? this.#restart(0);
+      const task = this.#taskOf(process, trigger);
+      const wake = async (): Promise<void> => {
+        if (await task.needsWaking()) await task.wake(process.life.stop.signal);
+      };
+      process.life.after("sweep", this.#cluster.scheduler.between(0, 500), () => this.#expect("wake", wake()));
+    }
+  }
+
+  /** Ends what faults began: everybody wakes, and every instance runs. */
+  calm(): void {
+    this.#cluster.faults.calm();
+    for (const instance of this.#processes.keys()) if (!this.#processes[instance]?.life.alive) this.#restart(instance);
+    for (const trigger of this.#triggers) if (!trigger.owner?.process.life.alive) this.#assign(trigger);
+  }
+
+  #restart(instance: number): Process {
+    const process = this.#cluster.start(instance);
+    this.#processes[instance] = process;
+    return process;
+  }
+
+  /** An instance that runs and is not paused. */
+  #able(but?: Process): Process | undefined {
+    const able = this.#processes.filter(
+      (one) => one !== undefined && one !== but && one.life.alive && !one.life.paused && !one.life.stop.signal.aborted,
+    );
+    return able.length === 0 ? undefined : this.#cluster.scheduler.pick(able);
+  }
+
+  #assign(trigger: Trigger, but?: Process): boolean {
+    const process = this.#able(but);
+    if (process === undefined) return false;
+    const before = trigger.owner;
+    if (before !== undefined) {
+      before.owned = false;
+      before.prefetched = this.#cluster.scheduler.chance(0.4) ? 1 : 0;
+    }
+    const { checkpoint: cursor } = trigger;
+    const state = { owned: true, prefetched: 0, skipNext: false, abandonNext: false, invocation: 0 };
+    const pump: Pump = { trigger, process, cursor, ...state };
+    trigger.owner = pump;
+    this.#soon(pump, 5);
+    return true;
+  }
+
+  #soon(pump: Pump, milliseconds: number): void {
+    pump.process.life.after("trigger", milliseconds, () => this.#next(pump));
+  }
+
+  #next(pump: Pump): void {
+    if (!pump.owned && pump.prefetched-- <= 0) return;
+    const { trigger, process } = pump;
+    if (process.life.stop.signal.aborted) return;
+    const { scheduler, settings, hub } = this.#at(trigger);
+    const events = hub.from(trigger.partition, pump.cursor, scheduler.between(1, settings.batch));
+    if (events.length === 0) {
+      hub.onPublish(() => this.#soon(pump, scheduler.between(1, 60)));
+      return;
+    }
+    this.#invoke(pump, events);
+  }
+
+  #invoke(pump: Pump, events: readonly HubEvent[]): void {
+    const { process, trigger } = pump;
+    pump.cursor = (events.at(-1) as HubEvent).sequenceNumber + 1;
+    if (pump.skipNext) {
+      pump.skipNext = false;
+      this.#checkpoint(pump);
+      return;
+    }
+    const invocation = ++pump.invocation;
+    const handled = this.#taskOf(process, trigger).handle(events, process.life.stop.signal);
+    const done = (failed: boolean): void => {
+      if (pump.invocation !== invocation) return;
+      if (failed && this.#cluster.settings.retries) {
+        const again = (): void => {
+          if (pump.invocation === invocation && pump.owned) this.#invoke(pump, events);
+        };
+        process.life.after("retry", this.#cluster.scheduler.between(1_000, 30_000), again);
+      } else this.#checkpoint(pump);
+    };
+    this.#expect("handle", handled, done);
+    if (!pump.abandonNext) return;
+    // The function timed out: the host goes on although it still runs.
+    pump.abandonNext = false;
+    pump.invocation++;
+    this.#checkpoint(pump);
+  }
+
+  /** Written by whoever believes to own the partition: a stale owner sets it back. */
+  #checkpoint(pump: Pump): void {
+    const { trigger, cursor } = pump;
+    this.#cluster.scheduler.after(this.#cluster.scheduler.between(1, 15), () => {
+      trigger.checkpoint = cursor;
+    });
+    this.#soon(pump, this.#cluster.scheduler.between(1, 10));
+  }
+
+  #taskOf(process: Process, { fn, partition }: Trigger): Task {
+    const key = taskKey(fn, partition);
+    const task = process.tasks.get(key) ?? process.makeTask(fn, partition);
+    process.tasks.set(key, task);
+    return task;
+  }
+
+  #at(trigger: Trigger) {
+    const { scheduler, settings } = this.#cluster;
+    return { scheduler, settings, hub: this.#cluster.hub(trigger.fn.hub) };
+  }
+
+  #expect(what: string, work: Promise<unknown>, done: (failed: boolean) => void = () => undefined): void {
+    work.then(
+      () => done(false),
+      (error: unknown) => {
+        const code = error instanceof TidemarkError ? error.code : undefined;
+        if (code === undefined)
+          this.#cluster.watch.violate(`${what} threw ${error instanceof Error ? error.stack : error}`);
+        else if (!EXPECTED.has(code)) this.#cluster.watch.violate(`${what} threw ${code}: ${messageOf(error)}`);
+        done(true);
+      },
+    );
+  }
+
+  #fault(fault: Fault, life: Life): void {
+    if (this.#happens(fault, life)) this.#cluster.faults.happened(fault);
+  }
+
+  /** Lets a fault happen; false when it cannot, or when it waits for a call of its service. */
+  #happens(fault: Fault, life: Life): boolean {
+    const { kind, value } = fault;
+    const trigger = this.#triggers[Math.floor(value * this.#triggers.length)] as Trigger;
+    switch (kind) {
+      case "crash":
+        return this.#crash(life);
+      case "zombie":
+        return this.#pause(life, 300 * 4_000 ** value);
+      case "drain":
+        return this.#drain(life, 8_000 * value);
+      case "clock":
+        life.clockOffset += Math.round((value - 0.5) * 600_000);
+        return true;
+      case "rebalance":
+        return this.#assign(trigger, trigger.owner?.process);
+      case "takeover":
+        return this.#takeOver(trigger);
+      case "host-skip":
+      case "host-abandon":
+      case "host-repeat":
+        return trigger.owner !== undefined && this.#lie(kind, trigger, trigger.owner);
+      case "retention":
+        return this.#expire(trigger, 0);
+      case "retention-loss":
+        return this.#expire(trigger, Math.ceil(value * 12));
+      case "reset":
+        return this.#reset(trigger);
+      default:
+        return this.#disturb(fault);
+    }
+  }
+
+  #disturb(fault: Fault): boolean {
+    const { faults } = this.#cluster;
+    const [service, mishap] = fault.kind.split("-", 2) as [Service, string];
+    if (mishap === "outage") faults.outage(service, 60_000 * fault.value);
+    else faults.arm(service, fault);
+    return mishap === "outage";
+  }
+
+  #lie(kind: "host-skip" | "host-abandon" | "host-repeat", trigger: Trigger, owner: Pump): boolean {
+    if (kind === "host-skip") owner.skipNext = true;
+    if (kind === "host-abandon") owner.abandonNext = true;
+    if (kind === "host-repeat") {
+      trigger.checkpoint = Math.max(0, trigger.checkpoint - this.#cluster.scheduler.between(1, 30));
+      owner.cursor = Math.min(owner.cursor, trigger.checkpoint);
+    }
+    return true;
+  }
+
+  #crash(life: Life): boolean {
+    life.alive = false;
+    const { scheduler } = this.#cluster;
+    const { instance } = life;
+    scheduler.after(scheduler.between(500, 20_000), () => {
+      if (!this.#processes[instance]?.life.alive) this.#restart(instance);
+      this.#adopt();
+    });
+    scheduler.after(scheduler.between(1_000, 30_000), () => this.#adopt());
+    return true;
+  }
+
+  #pause(life: Life, milliseconds: number): boolean {
+    const { scheduler } = this.#cluster;
+    life.wakesAt = scheduler.now + Math.ceil(milliseconds);
+    scheduler.after(scheduler.between(1_000, 30_000), () => this.#adopt());
+    scheduler.after(milliseconds + 1, () => this.#adopt());
+    return true;
+  }
+
+  #drain(life: Life, milliseconds: number): boolean {
+    const process = this.#processes[life.instance];
+    if (process?.life !== life) return false;
+    life.after("drain", milliseconds, () => {
+      life.stop.abort(new TidemarkError("UNAVAILABLE", "The app is shutting down.", { retryable: true }));
+      const closed = Promise.allSettled([...process.tasks.values()].map((task) => task.close()));
+      void closed.then(() => this.#crash(life));
+      life.after("kill", 2_000, () => this.#crash(life));
+    });
+    return true;
+  }
+
+  /** Partitions whose owner is gone get another. */
+  #adopt(): void {
+    for (const trigger of this.#triggers) {
+      const owner = trigger.owner?.process;
+      if (owner === undefined || !owner.life.alive || owner.life.paused) this.#assign(trigger);
+    }
+  }
+
+  #takeOver(trigger: Trigger): boolean {
+    const process = this.#able(trigger.owner?.process);
+    if (process === undefined) return false;
+    const task = this.#taskOf(process, trigger);
+    process.life.after("take over", 1, () => this.#expect("catchUp", task.catchUp(process.life.stop.signal)));
+    return true;
+  }
+
+  /** Removes what all functions have processed, or a few events more. */
+  #expire({ fn, partition }: Trigger, more: number): boolean {
+    const hub = this.#cluster.hub(fn.hub);
+    const readers = this.#cluster.app.functions.filter((one) => one.hub === fn.hub);
+    // What upstream tasks sent must not be lost: its sequences would show a gap that is none of the reader's.
+    const upstream = readers.some((one) => one.pipeline.plan.source.time?.watermark.kind === "upstream");
+    if (more > 0 && upstream) return false;
+    const done = readers.map((one) => this.#cluster.committed.get(taskKey(one, partition)) ?? 0);
+    const resettable = this.#cluster.settings.faults.some(({ kind }) => kind === "reset");
+    if (resettable || Math.min(...done) === 0) return false;
+    hub.expire(partition, Math.min(...done) + more);
+    return true;
+  }
+
+  /** Only where nobody downstream counts what the task sends. */
+  #reset({ fn, partition }: Trigger): boolean {
+    if (fn.pipeline.plan.sinks.some(({ kind }) => kind !== "cosmos")) return false;
+    void this.#cluster.reset(fn, partition);
+    return true;
+  }
+}

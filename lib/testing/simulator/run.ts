@@ -1,0 +1,79 @@
+import { createHash } from "node:crypto";
+import { checkRun, type Oracle } from "./checks.ts";
+import { Cluster, START_TIME, taskKey } from "./cluster.ts";
+import type { SimApp, SimSettings } from "./config.ts";
+import type { FaultKind } from "./faults.ts";
+import { Host } from "./host.ts";
+
+/** What a run came to. */
+export interface RunResult {
+  readonly violations: readonly string[];
+  readonly faults: Readonly<Partial<Record<FaultKind, number>>>;
+  readonly secondsVirtual: number;
+  readonly steps: number;
+  /** Tells two runs apart: everything that happened, in its order, and what was left. */
+  readonly traceHash: string;
+}
+
+/** Steps after which a run is stuck in a circle. */
+const MOST_STEPS = 400_000;
+/** Virtual time within which everything drains once faults have stopped. */
+const DRAIN_MS = 15 * 60_000;
+const MOST_SWEEPS = 40;
+
+/** Runs an app under faults until it has come to rest, lets it drain, and checks what it left. */
+export async function runApp(app: SimApp, settings: SimSettings, oracle: Oracle): Promise<RunResult> {
+  const cluster = new Cluster(app, settings);
+  const { scheduler, watch, faults } = cluster;
+  for (const { hub, partition, at, body, properties = {}, partitionKey } of app.events) {
+    scheduler.after(at, () => cluster.hub(hub).publish(partition, { body, properties, partitionKey }));
+  }
+  const host = new Host(cluster);
+  try {
+    if (!(await scheduler.run(MOST_STEPS))) watch.violate("does not come to rest");
+    host.calm();
+    await drain(cluster, host);
+    await checkRun(cluster, oracle);
+  } catch (thrown) {
+    watch.violate(`the simulation broke: ${thrown instanceof Error ? thrown.stack : thrown}`);
+  }
+  return {
+    violations: watch.violations,
+    faults: faults.counts,
+    secondsVirtual: (scheduler.now - START_TIME) / 1_000,
+    steps: scheduler.steps,
+    traceHash: `${scheduler.traceHash}${digest(cluster)}`,
+  };
+}
+
+async function drain(cluster: Cluster, host: Host): Promise<void> {
+  const { scheduler, watch } = cluster;
+  await scheduler.run(MOST_STEPS);
+  const began = scheduler.now;
+  for (let sweep = 0; sweep < MOST_SWEEPS; sweep++) {
+    if (await isDone(cluster)) break;
+    host.sweep();
+    if (!(await scheduler.run(MOST_STEPS))) return watch.violate("does not come to rest after the faults");
+  }
+  if (scheduler.now - began > DRAIN_MS) watch.violate(`took ${(scheduler.now - began) / 1_000} s to drain`);
+}
+
+async function isDone(cluster: Cluster): Promise<boolean> {
+  for (const { fn, partition } of cluster.places) {
+    const status = await cluster.status(fn, partition).catch((error: unknown) => {
+      cluster.watch.violate(`the log of ${taskKey(fn, partition)} cannot be read: ${error}`);
+      return undefined;
+    });
+    if (status === undefined || status.pendingFrames > 0) return false;
+    if (status.position !== cluster.hub(fn.hub).next(partition)) return false;
+  }
+  return true;
+}
+
+function digest(cluster: Cluster): string {
+  const hash = createHash("sha256");
+  for (const container of cluster.containers)
+    for (const document of container.documents) hash.update(JSON.stringify(document));
+  for (const [name, content] of cluster.side.blobs) hash.update(name).update(content);
+  return hash.digest("hex").slice(0, 16);
+}

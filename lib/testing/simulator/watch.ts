@@ -1,0 +1,31 @@
+import { readFence } from "../../sinks/cosmos/fence.ts";
+import type { Written } from "./sim-cosmos.ts";
+
+/** Looks at every write when it happens, and keeps what must not be. */
+export class Watch {
+  readonly violations: string[] = [];
+
+  violate(what: string): void {
+    if (this.violations.length < 20) this.violations.push(what);
+  }
+
+  /** No document goes back to an older version, and none of equal version differs. */
+  document({ container, before, after }: Written): void {
+    if (before === undefined) return;
+    const [old, now] = [readFence(before), readFence(after)];
+    const place = `document "${after.id}" of ${container}`;
+    if (old === undefined || now === undefined) {
+      this.violate(`${place} has no fence`);
+      return;
+    }
+    const step = now.g - old.g || now.s - old.s;
+    if (old.task !== now.task) this.violate(`${place} of ${old.task} was overwritten by ${now.task}`);
+    else if (step < 0) this.violate(`${place} went back from ${old.g}/${old.s} to ${now.g}/${now.s}`);
+    else if (step === 0 && old.n !== now.n) this.violate(`${place} has two versions of the number ${now.g}/${now.s}`);
+  }
+
+  /** A side output's blob is written anew only with the same bytes. */
+  sideBlob(name: string, before: Buffer | undefined, after: Buffer): void {
+    if (before !== undefined && !before.equals(after)) this.violate(`blob ${name} was overwritten with other bytes`);
+  }
+}

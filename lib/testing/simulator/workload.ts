@@ -1,0 +1,186 @@
+import { count, max, quantile, sum } from "../../aggregates/index.ts";
+import { MARKER_PROPERTY } from "../../engine/headers.ts";
+import { cosmos, toHub } from "../../sinks/index.ts";
+import { partitionForKey } from "../../sources/partition-key.ts";
+import type { Pipeline } from "../../stream/pipeline.ts";
+import type { Schema } from "../../stream/schema.ts";
+import { stream } from "../../stream/stream.ts";
+import { tumbling } from "../../stream/window.ts";
+import { mulberry32 } from "../virtual-world.ts";
+import { START_TIME } from "./cluster.ts";
+import type { SimApp, SimEvent } from "./config.ts";
+
+/** What the sources of the built-in workload carry. */
+export interface Reading {
+  readonly id: string;
+  readonly key: string;
+  /** Event time, milliseconds since the epoch. */
+  readonly at: number;
+  readonly value: number;
+  /** User code throws for it. */
+  readonly fails?: boolean;
+  /** Makes the event as large as its text. */
+  readonly note?: string;
+}
+
+/** What the first pipeline of the chain sends to the second. */
+export interface Leg {
+  readonly id: string;
+  readonly route: string;
+  readonly at: number;
+  readonly value: number;
+  readonly note?: string;
+}
+
+const SECOND = 1_000;
+
+/** Bounds of the workload's event time, for the pipelines and for the plain recomputation of their results. */
+export const TIMES = {
+  outOfOrder: 20 * SECOND,
+  within: 60 * SECOND,
+  stats: { size: 30 * SECOND, grace: 40 * SECOND },
+  routes: { size: 60 * SECOND, grace: 20 * SECOND },
+} as const;
+
+export const SOURCE_HUB = "readings";
+export const LEGS_HUB = "legs";
+export const LEGS_PARTITIONS = 2;
+/** So small that a frame takes several batches, and that a large event fits into none. */
+export const LEGS_MAX_BYTES = 500;
+
+function isReading(value: unknown): value is Reading {
+  const { id, key, at, value: number } = (value ?? {}) as Record<string, unknown>;
+  return typeof id === "string" && typeof key === "string" && Number.isInteger(at) && Number.isInteger(number);
+}
+
+/** A schema without a library: what it does not accept becomes a dead letter. */
+function schemaOf<T>(accepts: (value: unknown) => value is T): Schema<T> {
+  const validate = (value: unknown) => (accepts(value) ? { value } : { issues: [{ message: "not of this kind" }] });
+  return { "~standard": { version: 1, vendor: "tidemark", validate } };
+}
+
+/** What user code does with an event that it cannot stand. */
+export function isSound(reading: Reading): Reading {
+  if (reading.fails) throw new Error("user code failed");
+  return reading;
+}
+
+export function isHeavy({ value }: Reading): boolean {
+  return value % 5 !== 0;
+}
+
+/** One leg or two; fails, when it does, after the first. */
+export function* legsOf(reading: Reading): Generator<Leg> {
+  const { id, key, at, value, note } = reading;
+  yield { id: `${id}-a`, route: `${key}-${value % 3}`, at, value, ...(note === undefined ? {} : { note }) };
+  isSound(reading);
+  if (value % 2 === 1) yield { id: `${id}-b`, route: `${key}-x`, at: at + 1, value: value * 2 };
+}
+
+const Readings = schemaOf(isReading);
+const Legs = schemaOf((value): value is Leg => typeof (value as Leg).route === "string");
+const database = "simulated";
+
+const stats = stream("stats", Readings)
+  .eventTime((reading) => reading.at, { outOfOrder: TIMES.outOfOrder })
+  .dedupe("by-id", (reading) => reading.id, { within: TIMES.within })
+  .map("sound", isSound)
+  .keyBy((reading) => reading.key)
+  .window(tumbling(TIMES.stats.size, { grace: TIMES.stats.grace }))
+  .aggregate("stats", {
+    readings: count(),
+    total: sum((reading) => reading.value),
+    most: max((reading) => reading.value),
+    median: quantile(0.5, (reading) => reading.value),
+  })
+  .map("document", ({ key, ...rest }) => ({ id: `${key}-${Date.parse(rest.windowStart)}`, key, ...rest }))
+  .to(cosmos({ databaseName: database, containerName: "stats", partitionKey: "/key" }));
+
+const legs = stream("legs", Readings)
+  .eventTime((reading) => reading.at, { outOfOrder: TIMES.outOfOrder })
+  .dedupe("by-id", (reading) => reading.id, { within: TIMES.within })
+  .filter("heavy", isHeavy)
+  .flatMap("legs", legsOf)
+  .to(toHub({ eventHubName: LEGS_HUB, partitions: LEGS_PARTITIONS, key: (leg) => leg.route }));
+
+const routes = stream("routes", Legs)
+  .eventTime((leg) => leg.at, { watermark: "upstream" })
+  .keyBy((leg) => leg.route)
+  .window(tumbling(TIMES.routes.size, { grace: TIMES.routes.grace }))
+  .aggregate("stats", { legs: count(), total: sum((leg) => leg.value), most: max((leg) => leg.value) })
+  .map("document", ({ key: route, ...rest }) => ({ id: `${route}-${Date.parse(rest.windowStart)}`, route, ...rest }))
+  .to(cosmos({ databaseName: database, containerName: "routes", partitionKey: "/route" }));
+
+/** The pipelines of the built-in workload: one straight to Cosmos DB, and two in a chain over a hub. */
+export const PIPELINES: { readonly stats: Pipeline; readonly legs: Pipeline; readonly routes: Pipeline } = {
+  stats,
+  legs,
+  routes,
+};
+
+export interface WorkloadOptions {
+  readonly seed: number;
+  readonly events: number;
+  readonly partitions: number;
+}
+
+/** The built-in workload with the events of a seed. */
+export function builtInWorkload(options: WorkloadOptions): SimApp {
+  return {
+    functions: [
+      { pipeline: stats, hub: SOURCE_HUB },
+      { pipeline: legs, hub: SOURCE_HUB },
+      { pipeline: routes, hub: LEGS_HUB },
+    ],
+    hubs: [
+      { name: SOURCE_HUB, partitions: options.partitions, maxBytes: 1_000_000 },
+      { name: LEGS_HUB, partitions: LEGS_PARTITIONS, maxBytes: LEGS_MAX_BYTES },
+    ],
+    containers: [
+      { database, container: "stats", partitionKey: ["/key"] },
+      { database, container: "routes", partitionKey: ["/route"] },
+    ],
+    events: drawEvents(options),
+  };
+}
+
+/** Readings of a seed: in bursts, out of order, some of them late, twice, malformed, too large, or failing. */
+function drawEvents({ seed, events, partitions }: WorkloadOptions): readonly SimEvent[] {
+  const random = mulberry32(seed ^ 0xe7e17);
+  const below = (limit: number): number => Math.floor(random() * limit);
+  const drawn: SimEvent[] = [];
+  const readings: Reading[] = [];
+  let at = 0;
+  const send = (body: string, key: string): void => {
+    const partition = partitionForKey(key, partitions);
+    drawn.push({ hub: SOURCE_HUB, partition, at, body: Buffer.from(body), partitionKey: key });
+  };
+  for (let i = 0; i < events; i++) {
+    // In bursts, with pauses that let tasks come to rest.
+    at += random() < 0.06 ? below(12_000) : below(150);
+    const kind = random();
+    const old = readings[below(readings.length)];
+    if (kind < 0.08 && old !== undefined) send(JSON.stringify(old), old.key);
+    else if (kind < 0.1) send(kind < 0.09 ? "{" : JSON.stringify({ id: i }), `k${below(6)}`);
+    else {
+      const behind = random() < 0.06 ? below(200) * SECOND : below(25) * SECOND;
+      const reading: Reading = {
+        id: `r${i}`,
+        key: `k${below(6)}`,
+        at: START_TIME + i * 2_500 - behind,
+        value: below(50),
+        ...(random() < 0.02 ? { note: "x".repeat(LEGS_MAX_BYTES) } : {}),
+      };
+      // The same event again without what makes it fail: a failure must not have left its id behind.
+      if (random() < 0.06) send(JSON.stringify({ ...reading, fails: true }), reading.key);
+      readings.push(reading);
+      send(JSON.stringify(reading), reading.key);
+    }
+  }
+  at += 2_000;
+  for (let partition = 0; partition < partitions; partition++) {
+    const properties = { [MARKER_PROPERTY]: "end" };
+    drawn.push({ hub: SOURCE_HUB, partition, at, body: new Uint8Array(0), properties });
+  }
+  return drawn;
+}
