@@ -135,7 +135,7 @@ resource natAddress 'Microsoft.Network/publicIPAddresses@2025-07-01' = if (hasNa
   sku: {
     name: 'Standard'
   }
-  // Without zones named, a Standard address spreads over all of them.
+  // The gateway stands in one zone that Azure chooses; its address is in all of them.
   zones: zoneRedundant ? ['1', '2', '3'] : []
   properties: {
     publicIPAllocationMethod: 'Static'
