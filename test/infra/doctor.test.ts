@@ -226,6 +226,8 @@ describe("failures become sentences:", () => {
   const CASES: readonly (readonly [thrown: unknown, expected: RegExp])[] = [
     [failure({ code: "ENOTFOUND" }), /^It: the name h is not known here\.$/],
     [failure({ cause: failure({ code: "ECONNREFUSED" }) }), /^It: h refuses connections\.$/],
+    [new AggregateError([failure({ code: "ECONNREFUSED" })], ""), /^It: h refuses connections\.$/],
+    [new AggregateError([], ""), /^It: it failed and does not say why$/],
     [failure({ code: "UnauthorizedError" }), /^It: you may not look at it\.$/],
     [failure({ statusCode: 403 }), /^It: you may not look at it\.$/],
     [failure({ code: 404 }), /^It does not exist on h\.$/],

@@ -6,16 +6,23 @@ interface Failure {
   readonly name?: unknown;
   readonly statusCode?: unknown;
   readonly cause?: unknown;
+  readonly errors?: readonly unknown[];
+}
+
+/** An error and its causes, the attempts of one that was retried included. */
+function chainOf(thrown: unknown): Failure[] {
+  const chain: Failure[] = [];
+  for (let inner = thrown; inner !== undefined && inner !== null && chain.length < 6; ) {
+    const failure = inner as Failure;
+    chain.push(failure);
+    inner = failure.errors?.at(-1) ?? failure.cause;
+  }
+  return chain;
 }
 
 /** Everything that an error and its causes call themselves, in lower case. */
-function wordsOf(thrown: unknown): string {
-  const words: unknown[] = [];
-  for (let inner = thrown, depth = 0; inner !== undefined && inner !== null && depth < 5; depth += 1) {
-    const { code, name, statusCode, cause } = inner as Failure;
-    words.push(code, name, statusCode, messageOf(inner));
-    inner = cause;
-  }
+function wordsOf(chain: readonly Failure[]): string {
+  const words = chain.flatMap((one) => [one.code, one.name, one.statusCode, messageOf(one)]);
   return words.join(" ").toLowerCase();
 }
 
@@ -24,7 +31,8 @@ function wordsOf(thrown: unknown): string {
  * `what` names the thing, `host` where it is, `right` what one needs to look at it.
  */
 export function explain(thrown: unknown, what: string, host: string, right: string): Finding {
-  const words = wordsOf(thrown);
+  const chain = chainOf(thrown);
+  const words = wordsOf(chain);
   if (/enotfound|eai_again|getaddrinfo/.test(words)) {
     return problem(
       `${what}: the name ${host} is not known here.`,
@@ -59,5 +67,6 @@ export function explain(thrown: unknown, what: string, host: string, right: stri
       "Check firewalls, security groups and whether this machine is inside the VNet.",
     );
   }
-  return problem(`${what}: ${messageOf(thrown).split("\n")[0]}`, `Look at ${host}.`);
+  const message = chain.map(messageOf).find((text) => text.trim() !== "") ?? "it failed and does not say why";
+  return problem(`${what}: ${message.split("\n")[0]}`, `Look at ${host}.`);
 }
