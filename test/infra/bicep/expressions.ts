@@ -9,6 +9,10 @@ const STRENGTH: ReadonlyMap<string, number> = new Map(
   ),
 );
 
+/** Bicep's own grammar and its compiler have ordered these differently over time, so a mixture takes parentheses. */
+const LOGICAL = new Set(["??", "||", "&&"]);
+const parenthesized = new WeakSet<Expression>();
+
 /** Reads one expression; a line break may stand only where Bicep allows one. */
 export function parseExpression(cursor: Cursor): Expression {
   const condition = parseBinary(cursor, 0);
@@ -30,7 +34,14 @@ function parseBinary(cursor: Cursor, weakest: number): Expression {
     const strength = kind === "symbol" ? STRENGTH.get(operator) : undefined;
     if (strength === undefined || strength < weakest) return left;
     cursor.next();
-    left = { kind: "binary", line, operator, left, right: parseBinary(cursor, strength + 1) };
+    const right = parseBinary(cursor, strength + 1);
+    for (const side of [left, right]) {
+      const mixed = side.kind === "binary" && LOGICAL.has(operator) && LOGICAL.has(side.operator);
+      if (mixed && side.operator !== operator && !parenthesized.has(side)) {
+        throw new BicepError(cursor.file, line, `"${side.operator}" beside "${operator}" needs parentheses`);
+      }
+    }
+    left = { kind: "binary", line, operator, left, right };
   }
 }
 
@@ -94,6 +105,7 @@ function parseParenthesis(cursor: Cursor): Expression {
   const inner = parseExpression(cursor);
   cursor.skipNewlines();
   cursor.expect(")");
+  parenthesized.add(inner);
   return inner;
 }
 

@@ -33,7 +33,7 @@ describe("values", () => {
   const VALUES: readonly (readonly [type: string, expression: string, expected: Json])[] = [
     ["int", "1 + 2 * 3 - -4", 11],
     ["int", "7 / 2", 3],
-    ["bool", "true || false && false", true],
+    ["bool", "true || (false && false)", true],
     ["bool", "1 + 1 == 2 && !(2 < 1) && 'a' != 'b'", true],
     ["int", "null ?? 5", 5],
     ["bool", "null ?? true ? false : true", false],
@@ -249,6 +249,11 @@ const BROKEN: readonly (readonly [what: string, source: string, expected: RegExp
   ],
   ["a dependency on a value", account("'a'", "  dependsOn: ['b']\n"), /dependsOn lists resources and modules/],
   ["an operator that Bicep has not", "output b int = 1 ** 2\n", /expected a value/],
+  [
+    "two logical operators without parentheses",
+    "output b bool = true || false && false\n",
+    /"&&" beside "\|\|" needs parentheses/,
+  ],
   [
     "a nested resource",
     account("'a'", `  resource b 'blobServices@2025-08-01' = {\n    name: 'x'\n  }\n`),
