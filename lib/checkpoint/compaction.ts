@@ -2,7 +2,7 @@ import { decodeChanges, outboxOf, partsOf, unpack } from "./codec.ts";
 import type { LogContext } from "./context.ts";
 import { Delta } from "./delta.ts";
 import { hexOf } from "./names.ts";
-import { bodyOf, readFrames } from "./read-frames.ts";
+import { bodyOf, readFrames, SMALL_WINDOW } from "./read-frames.ts";
 import type { SnapshotRef, Status } from "./records.ts";
 import { assertFollows, unconfirmed } from "./replay.ts";
 import { type PendingBody, readSnapshot, SnapshotWriter } from "./snapshot.ts";
@@ -40,6 +40,7 @@ export async function compact(
     let pending: PendingBody[] = [];
     if (base) {
       await readSnapshot(blobs, base, generation, {
+        windowBytes: SMALL_WINDOW,
         pending: (one) => void pending.push(one),
         state: async (body) => {
           for (const { deflated } of partsOf(body)) {
@@ -83,7 +84,7 @@ async function foldSegments(
   let status: Status | undefined;
   let sequence = after;
   for (const { segment } of segments) {
-    for await (const frame of readFrames(blobs, segment, 0)) {
+    for await (const frame of readFrames(blobs, segment, 0, SMALL_WINDOW)) {
       if (frame.kind === "header") continue;
       assertFollows(sequence, frame);
       sequence = frame.sequence;

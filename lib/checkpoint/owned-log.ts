@@ -139,4 +139,4 @@ export class OwnedLog implements CheckpointLog {
   }
 }
 
-const PARTS_AT_ONCE = 4;
+const PARTS_AT_ONCE = 2;

@@ -7,19 +7,28 @@ import type { PayloadRef } from "./records.ts";
 
 const WINDOW_BYTES = 4 * 1024 * 1024;
 
+/** Windows for whoever must not hold up others: copying and checking a large one takes milliseconds. */
+export const SMALL_WINDOW: number = 512 * 1024;
+
 /**
  * Yields a blob's frames from a byte on, reading ahead by one window. Throws LOG_MISSING when the blob is gone and
  * LOG_DAMAGED at the first byte that belongs to no whole frame.
  */
-export async function* readFrames(blobs: BlobPort, name: string, from: number): AsyncGenerator<RawFrame> {
+export async function* readFrames(
+  blobs: BlobPort,
+  name: string,
+  from: number,
+  windowBytes: number = WINDOW_BYTES,
+): AsyncGenerator<RawFrame> {
   let rest: Buffer = Buffer.alloc(0);
   let base = from;
-  let next = readWindow(blobs, name, from);
+  let next = readRange(blobs, name, from, from + windowBytes);
   for (;;) {
     const window = await next;
-    const full = window.length === WINDOW_BYTES;
+    const full = window.length === windowBytes;
     const bytes: Buffer = rest.length === 0 ? window : Buffer.concat([rest, window]);
-    if (full) next = readWindow(blobs, name, base + bytes.length);
+    const end = base + bytes.length;
+    if (full) next = readRange(blobs, name, end, end + windowBytes);
     next.catch(() => {});
     let at = 0;
     for (let frame = decodeFrame(bytes, at, name, base); frame; frame = decodeFrame(bytes, at, name, base)) {
@@ -32,12 +41,6 @@ export async function* readFrames(blobs: BlobPort, name: string, from: number): 
   }
   // Appends are atomic: a frame that ends early was not cut off by a crash.
   if (rest.length > 0) throw damaged("a frame is cut off", name, base);
-}
-
-async function readWindow(blobs: BlobPort, name: string, from: number): Promise<Buffer> {
-  const bytes = await blobs.read(name, from, from + WINDOW_BYTES);
-  if (bytes === undefined) throw missing(name, "it was there a moment ago");
-  return asBuffer(bytes);
 }
 
 /** The last frame of a blob whose length is known, without reading the others; undefined for an empty blob. */

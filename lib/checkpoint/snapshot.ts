@@ -27,6 +27,8 @@ interface SnapshotEnd {
 export interface SnapshotVisitor {
   state(body: Uint8Array): void | Promise<void>;
   pending(pending: PendingBody): void;
+  /** How much is read at a time. */
+  readonly windowBytes?: number;
 }
 
 /** Reads a snapshot; throws LOG_MISSING, LOG_DAMAGED. */
@@ -37,7 +39,7 @@ export async function readSnapshot(
   visitor: SnapshotVisitor,
 ): Promise<Status> {
   let count = 0;
-  for await (const frame of readFrames(blobs, ref.name, 0)) {
+  for await (const frame of readFrames(blobs, ref.name, 0, visitor.windowBytes)) {
     if (frame.generation !== generation || frame.sequence !== count++) {
       throw damaged("a frame of the snapshot is missing", ref.name, frame.offset);
     }
@@ -59,7 +61,7 @@ function readEnd(frame: RawFrame, ref: SnapshotRef): Status {
   throw damaged("the snapshot is not the one that the log refers to", ref.name, frame.offset);
 }
 
-const SEND_BYTES = 1024 * 1024;
+const SEND_BYTES = 512 * 1024;
 const NOTHING = new Uint8Array(0);
 
 /** Writes a snapshot piece by piece under a name of its own. */

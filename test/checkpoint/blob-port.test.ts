@@ -4,11 +4,11 @@ import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { BlobServiceClient } from "@azure/storage-blob";
 import { azureBlobs, CHECKPOINT_CLIENT_OPTIONS } from "../../lib/checkpoint/azure-blobs.ts";
-import type { BlobPort } from "../../lib/checkpoint/index.ts";
+import { type BlobPort, createCheckpointStore } from "../../lib/checkpoint/index.ts";
 import { type Storage, startStorage } from "../../lib/local/storage/index.ts";
 import { memoryBlobs } from "../../lib/testing/memory-blobs.ts";
 import { blobPortConformance } from "./blob-port-conformance.ts";
-import { seededWorld } from "./support.ts";
+import { frameOf, plain, SHAPE, seededWorld, start, TASK } from "./support.ts";
 
 describe("blob port in memory", () => {
   const port = memoryBlobs();
@@ -28,6 +28,25 @@ describe("blob port of the storage service", () => {
   after(() => storage.stop());
 
   blobPortConformance(() => port);
+
+  it("carries a log through rotations and snapshots", async () => {
+    const limits = { segmentAppends: 4, inlineBytes: 200, slicePause: 0 };
+    const store = createCheckpointStore({ blobs: port, world: seededWorld(1), limits });
+    const log = await store.open(TASK, SHAPE, start);
+    for (let position = 8; position < 68; position++) {
+      const values = Array.from({ length: 20 }, (_, index) => Math.imul(position + index, 2_654_435_761));
+      await log.append(frameOf(position, { [`k${position % 5}`]: values[0], ...(position % 9 === 0 && { values }) }));
+    }
+    assert.equal((await store.peek(TASK))?.position, 67);
+    const other = createCheckpointStore({ blobs: port, world: seededWorld(2), limits });
+    const { recovered } = await other.open(TASK, SHAPE, start);
+    const counts = plain(recovered.state).counts?.[0] ?? {};
+    assert.deepEqual(Object.keys(counts).toSorted(), ["k0", "k1", "k2", "k3", "k4", "values"]);
+    assert.equal(counts.k2, Math.imul(67, 2_654_435_761));
+    assert.equal(await log.superseded(), true);
+    await assert.rejects(log.append(frameOf(68, {})), { code: "FENCED" });
+    assert.ok((await port.list("checkpoints/")).length < 20, "superfluous blobs were removed");
+  });
 
   it("names the container that does not exist", async () => {
     const service = BlobServiceClient.fromConnectionString(storage.connectionString, CHECKPOINT_CLIENT_OPTIONS);
