@@ -22,25 +22,18 @@ param tags object = {}
 @description('public: no VNet, Entra ID alone guards. restricted: VNet and private endpoints, and public endpoints for allowedIpRanges. private: no public endpoint answers.')
 @allowed(['public', 'restricted', 'private'])
 param networkAccess string = 'private'
-
 @description('Public IPv4 ranges that may reach restricted endpoints, such as the laptops of the team.')
 param allowedIpRanges string[] = []
-
 @description('Address space of the VNet, at least a /25: two subnets of a /26.')
 param vnetAddressPrefix string = '10.40.0.0/24'
-
 @description('A subnet delegated to Microsoft.App/environments that exists already, to use instead of a new VNet.')
 param existingAppSubnetId string = ''
-
 @description('A subnet for private endpoints that exists already; goes with existingAppSubnetId.')
 param existingEndpointSubnetId string = ''
-
 @description('Private DNS zones that exist already: zone name to resource id. The others are created and linked.')
 param existingDnsZoneIds object = {}
-
 @description('Private ranges besides the app that may reach the private endpoints: runners, VPN, on-premises.')
 param trustedAddressPrefixes string[] = []
-
 @description('nat: the app may call the internet on port 443 through one address. none: it reaches private endpoints and nothing else.')
 @allowed(['none', 'nat'])
 param outbound string = 'none'
@@ -49,23 +42,24 @@ param outbound string = 'none'
 
 @allowed(['Standard', 'Premium', 'Dedicated'])
 param hubTier string = 'Standard'
-
 @description('Throughput units (Standard), processing units (Premium) or capacity units (Dedicated).')
 @minValue(1)
 @maxValue(40)
 param hubCapacity int = 1
-
 @description('Throughput units that auto-inflate may reach on Standard; 0 turns it off.')
 @minValue(0)
 @maxValue(40)
 param hubMaximumCapacity int = 0
-
 @description('Region that Premium and Dedicated replicate events to; empty for none.')
 param hubSecondaryLocation string = ''
-
+@description('Hours that every hub keeps events; 0 for what the manifest says of each.')
+@minValue(0)
+@maxValue(2160)
+param hubRetentionHours int = 0
+@description('Hubs whose events Capture keeps as Avro files in a Data Lake account.')
+param capturedHubs string[] = []
 @description('Name of a schema registry group; empty for none.')
 param schemaGroup string = ''
-
 @description('Principals outside the app that publish to the hubs which no pipeline writes.')
 param producerPrincipalIds string[] = []
 
@@ -136,18 +130,21 @@ var stem = '${name}-${environmentName}-${suffix}'
 var shortStem = '${take(name, 8)}${take(environmentName, 4)}${suffix}'
 var allTags = union(tags, { environment: environmentName, workload: name })
 
-var isPrivate = networkAccess == 'private'
 var hasNetwork = networkAccess != 'public'
 var createVnet = hasNetwork && empty(existingAppSubnetId)
 // Cosmos DB takes an empty list of ranges for everybody, so restricted to nobody is private.
-var publicAccess = isPrivate || (networkAccess == 'restricted' && empty(allowedIpRanges)) ? 'Disabled' : 'Enabled'
+var publicAccess = networkAccess == 'private' || (networkAccess == 'restricted' && empty(allowedIpRanges)) ? 'Disabled' : 'Enabled'
 // Only restricted endpoints have rules; on public ones an empty list would mean nobody.
 var ipRanges = networkAccess == 'restricted' ? allowedIpRanges : []
 
-var mainHubs = filter(manifest.hubs, hub => !hub.kafka)
-var kafkaHubs = filter(manifest.hubs, hub => hub.kafka)
+var allHubs = map(manifest.hubs, hub => union(hub, {
+  retentionHours: hubRetentionHours > 0 ? hubRetentionHours : hub.retentionHours
+  capture: contains(capturedHubs, hub.name) ? { intervalSeconds: 300, sizeBytes: 314572800 } : hub.?capture
+}))
+var mainHubs = filter(allHubs, hub => !hub.kafka)
+var kafkaHubs = filter(allHubs, hub => hub.kafka)
 var hasKafka = !empty(kafkaHubs)
-var hasCapture = !empty(filter(manifest.hubs, hub => hub.?capture != null))
+var hasCapture = !empty(filter(allHubs, hub => hub.?capture != null))
 var hasVault = customerManagedKeys || hasKafka
 var encryptHubs = customerManagedKeys && hubTier != 'Standard'
 var alwaysReady = filter(

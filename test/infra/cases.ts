@@ -105,7 +105,12 @@ export const VARIATIONS: readonly Variation[] = [
     existingDnsZoneIds: { "privatelink.blob.core.windows.net": zone("privatelink.blob.core.windows.net") },
   }),
   vary("Dedicated", "prod", { hubTier: "Dedicated" }),
-  vary("Premium without own keys", "prod", { customerManagedKeys: false, hubCapacity: 2, schemaGroup: "flights" }),
+  vary("Premium without own keys", "prod", {
+    customerManagedKeys: false,
+    hubCapacity: 2,
+    schemaGroup: "flights",
+    capturedHubs: ["flights"],
+  }),
   vary("Standard with own keys", "prod", { hubTier: "Standard", hubMaximumCapacity: 20 }),
   vary("several regions", "prod", {
     cosmosSecondaryLocations: ["northeurope", "uksouth"],
@@ -133,6 +138,7 @@ export const VARIATIONS: readonly Variation[] = [
   vary("other thresholds", "dev", {
     alertEmail: "operators@example.com",
     maximumLagMinutes: 3,
+    hubRetentionHours: 24,
     maximumLagEvents: 5000,
     deadLetterRetentionDays: 30,
     logRetentionDays: 90,

@@ -65,6 +65,13 @@ const REFUSED: readonly (readonly [
   ],
   ["more than 100 partitions on Premium", /has 101 partitions; Premium allows 100/, {}, hubs({ partitions: 101 })],
   [
+    "longer retention than Standard has",
+    /keep events for 200 hours; Standard keeps them 168/,
+    { ...STANDARD, hubRetentionHours: 200 },
+    hubs({}),
+  ],
+  ["Capture of no hub", /^capturedHubs names "flight", and no pipeline/, { capturedHubs: ["flight"] }],
+  [
     "geo-replication on Standard",
     /^hubSecondaryLocation needs hubTier Premium/,
     { ...STANDARD, hubSecondaryLocation: "northeurope" },

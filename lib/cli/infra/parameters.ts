@@ -25,6 +25,8 @@ export const parametersSchema = z.object({
   hubCapacity: z.int().default(1),
   hubMaximumCapacity: z.int().default(0),
   hubSecondaryLocation: z.string().default(""),
+  hubRetentionHours: z.int().default(0),
+  capturedHubs: strings.default([]),
   alwaysReadyInstances: z.int().default(0),
   alwaysReadyOverrides: z.record(z.string(), z.int()).default({}),
   storageRedundancy: z.enum(["Standard_LRS", "Standard_ZRS", "Standard_GRS", "Standard_GZRS"]).default("Standard_ZRS"),

@@ -53,7 +53,7 @@ export const LIMITS = {
   Dedicated: { hubs: 1000, partitions: 1024, groups: 1000, hours: 2160 },
 } as const;
 
-const checkHubs: Rule = ({ hubs }, { hubTier }) => {
+const checkHubs: Rule = ({ hubs }, { hubTier, hubRetentionHours, capturedHubs }) => {
   const limit = LIMITS[hubTier];
   // Hubs of the Kafka trigger live in a namespace of their own.
   const namespaces = [hubs.filter(({ kafka }) => !kafka), hubs.filter(({ kafka }) => kafka)];
@@ -63,14 +63,19 @@ const checkHubs: Rule = ({ hubs }, { hubTier }) => {
         list.length > limit.hubs &&
         `A ${hubTier} namespace has at most ${limit.hubs} hubs; the pipelines need ${list.length}.`,
     ),
+    ...capturedHubs.map(
+      (name) =>
+        !hubs.some((hub) => hub.name === name) &&
+        `capturedHubs names "${name}", and no pipeline reads or writes such a hub.`,
+    ),
     ...hubs.flatMap(({ name, partitions, consumerGroups, retentionHours }) => [
       partitions > limit.partitions &&
         `Hub "${name}" has ${partitions} partitions; ${hubTier} allows ${limit.partitions}.`,
       // $Default is there without being asked for.
       consumerGroups.length + 1 > limit.groups &&
         `Hub "${name}" needs ${consumerGroups.length} consumer groups beside $Default; ${hubTier} allows ${limit.groups} in all.`,
-      retentionHours > limit.hours &&
-        `Hub "${name}" is to keep events for ${retentionHours} hours; ${hubTier} keeps them ${limit.hours}.`,
+      (hubRetentionHours || retentionHours) > limit.hours &&
+        `Hub "${name}" is to keep events for ${hubRetentionHours || retentionHours} hours; ${hubTier} keeps them ${limit.hours}.`,
     ]),
   ];
 };

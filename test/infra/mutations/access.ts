@@ -18,7 +18,7 @@ const IDENTITIES = "the app and Azure's services have an identity each";
 /** Ways to break the network and who may do what. */
 export const ACCESS: readonly Mutation[] = [
   ...on("main.bicep", PUBLIC, [
-    ["isPrivate || (", "(", "prod"],
+    ["networkAccess == 'private' || (", "("],
     ["? 'Disabled' : 'Enabled'", "? 'Disabled' : 'Disabled'", "dev"],
   ]),
   ...on("storage.bicep", PUBLIC, [["publicNetworkAccess: publicAccess", "publicNetworkAccess: 'Enabled'"]]),

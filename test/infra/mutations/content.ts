@@ -92,6 +92,10 @@ export const CONTENT: readonly Mutation[] = [
     ["expiryTime: 'P2Y'", "expiryTime: 'P9Y'"],
   ]),
   ...on("main.bicep", VAULT, [["var hasVault = customerManagedKeys || hasKafka", "var hasVault = true", "dev"]]),
+  ...on("main.bicep", HUBS, [
+    ["hubRetentionHours > 0 ? hubRetentionHours : hub.retentionHours", "hub.retentionHours", "other thresholds"],
+    ["contains(capturedHubs, hub.name) ?", "contains(capturedHubs, 'x') ?", "Premium without own keys"],
+  ]),
   ...on("hub.bicep", HUBS, [
     ["partitionCount: hub.partitions", "partitionCount: 1"],
     ["cleanupPolicy: hub.cleanupPolicy", "cleanupPolicy: 'Delete'", "prod, rich"],
