@@ -53,6 +53,23 @@ export const COMMANDS: readonly Command[] = [
     run: async (values) => (await import("./services.ts")).services(values),
   },
   {
+    name: "sim",
+    summary: "Runs pipelines in a simulated cloud where everything fails, from seeds, and checks every result.",
+    options: {
+      seeds: { type: "string", value: "N", help: "how many seeds to run (1000)" },
+      first: { type: "string", value: "N", help: "the first of them (1)" },
+      seed: { type: "string", value: "N", help: "run this seed alone and say what happened" },
+      events: { type: "string", value: "N", help: "how many events (100 to 160, by seed)" },
+      faults: { type: "string", value: "I,J,…", help: 'which of the seed\'s faults happen; "none" for none (all)' },
+      mutants: { type: "boolean", help: "run deliberately broken variants instead, each until a seed catches it" },
+      mutant: { type: "string", value: "NAME", help: "with --mutants: this one alone" },
+      json: { type: "boolean", help: "print one JSON object on standard output and nothing else" },
+    },
+    notes:
+      "The same seed is the same run. A seed that fails is shrunk, and the command that runs what is left of it is printed. The exit code is 0 only without violations, or when every variant was caught.",
+    run: async (values) => (await import("./simulate.ts")).simulate(values),
+  },
+  {
     name: "build",
     summary: "Bundles the function app into dist/, ready for `func azure functionapp publish NAME` and for azd.",
     options: {},

@@ -16,7 +16,7 @@ export interface RunResult {
 }
 
 /** Steps after which a run is stuck in a circle. */
-const MOST_STEPS = 400_000;
+const MOST_STEPS = 100_000;
 /** Virtual time within which everything drains once faults have stopped. */
 const DRAIN_MS = 15 * 60_000;
 const MOST_SWEEPS = 40;

@@ -1,0 +1,168 @@
+import { type Mutant, mutant } from "./mutant.ts";
+
+/** Variants that break the engine. */
+export const ENGINE_MUTANTS: readonly Mutant[] = [
+  {
+    name: "emit-before-commit",
+    breaks: "nothing leaves before the frame that holds it is durable",
+    edits: [
+      {
+        file: "engine/open-task.ts",
+        find: "      stamp = await log.append(frame);\n",
+        replace: `      const self = this as unknown as { early?: number };
+      self.early = (self.early ?? log.recovered.sequence) + 1;
+      const guess = { ...this.#id, generation: log.recovered.generation, sequence: self.early, nonce: "00" };
+      for (const { sink, messages } of frame.outbox) await this.#parts.sinks.get(sink)?.deliver(messages, guess, signal);
+      stamp = await log.append({ ...frame, outbox: [] });
+`,
+      },
+      {
+        file: "engine/open-task.ts",
+        find: "outbox.add({ stamp, outbox: frame.outbox });",
+        replace: "outbox.add({ stamp, outbox: [] });",
+      },
+    ],
+  },
+  mutant(
+    "no-redelivery-after-recovery",
+    "recovery delivers what was not confirmed",
+    "engine/open-task.ts",
+    "new Outbox(sinks, confirmed, pending)",
+    "new Outbox(sinks, confirmed, [])",
+  ),
+  mutant(
+    "failed-delivery-forgotten",
+    "a frame stays pending until all sinks took it",
+    "engine/outbox.ts",
+    "refusals.push(...(await this.#deliverFrame(frame, signal)));",
+    "refusals.push(...(await this.#deliverFrame(frame, signal).catch(() => [])));",
+  ),
+  mutant(
+    "trust-the-host",
+    "a batch is aligned with the log's position",
+    "engine/align.ts",
+    "return { repeated, gap, fresh };",
+    "return { repeated: 0, gap: undefined, fresh: events };",
+  ),
+  mutant(
+    "no-gap-repair",
+    "what the host left out is read from the hub",
+    "engine/open-task.ts",
+    "if (gap !== undefined) await this.#repair(gap.to, signal);",
+    "if (gap !== undefined) processor.skip(gap.to);",
+  ),
+  mutant(
+    "start-from-the-batch",
+    "a task begins at the resolved start, never at the first batch",
+    "engine/open-task.ts",
+    "    const { gap } = align(processor.position, events);\n",
+    `    if (this.#parts.log.recovered.ledger === undefined && events[0] && events[0].sequenceNumber > processor.position)
+      processor.skip(events[0].sequenceNumber);
+    const { gap } = align(processor.position, events);
+`,
+  ),
+  mutant(
+    "losses-taken-for-holes",
+    "what retention removed is loss, and reported",
+    "engine/open-task.ts",
+    "if (first > processor.position) await this.#lose(Math.min(first, to), signal);",
+    "if (first > processor.position) processor.skip(Math.min(first, to));",
+  ),
+  mutant(
+    "state-kept-after-a-throw",
+    "an event that makes user code throw touches nothing",
+    "engine/effects.ts",
+    "    this.#actions.length = 0;\n    this.#fanOutStage = -1;\n    return stage;",
+    "    this.#fanOutStage = -1;\n    return stage;",
+  ),
+  mutant(
+    "watermark-not-in-the-frame",
+    "the watermark moves with the position",
+    "engine/processor.ts",
+    `rule?.kind === "out-of-order" ? rule.bound : 0, opening.watermark)`,
+    `rule?.kind === "out-of-order" ? rule.bound : 0, Number.MIN_SAFE_INTEGER)`,
+  ),
+  mutant(
+    "producers-not-in-the-frame",
+    "what was heard from upstream tasks moves with the position",
+    "engine/processor.ts",
+    "...this.#producers.changes(),",
+    "",
+  ),
+  mutant(
+    "ledger-not-restored",
+    "the ledger accounts for every event since the start",
+    "engine/processor.ts",
+    "new Ledger(opening.id, rows, opening.start, opening.ledger)",
+    "new Ledger(opening.id, rows, opening.position, undefined)",
+  ),
+  mutant(
+    "lateness-by-the-batch",
+    "an event is late by the watermark as it was before it, and batches play no part",
+    "engine/processor.ts",
+    "    for (const event of events) {\n      this.#ledger.source.holes",
+    `    for (const event of events) {
+      try {
+        if (this.#time && !this.#upstream) this.#watermark.observe(eventTimeOf(this.#time, this.#decode(event), event));
+      } catch {}
+    }
+    for (const event of events) {
+      this.#ledger.source.holes`,
+  ),
+  mutant(
+    "no-downstream-dedupe",
+    "a reader drops what a task sent twice",
+    "engine/watermark.ts",
+    `if (!newer && (generation < known.generation || sequence <= known.sequence)) return "duplicate";`,
+    `if (!newer && (generation < known.generation || sequence <= known.sequence)) return "new";`,
+  ),
+  mutant(
+    "upstream-maximum",
+    "the upstream watermark is the minimum over all producers",
+    "engine/watermark.ts",
+    "    for (const { watermark } of this.#states.values()) minimum = Math.min(minimum, watermark);",
+    "    minimum = Math.max(...[...this.#states.values()].map(({ watermark }) => watermark));",
+  ),
+  mutant(
+    "upstream-does-not-wait",
+    "the upstream watermark waits until every producer has spoken",
+    "engine/watermark.ts",
+    "if (this.#states.size < this.#expected || this.#states.size === 0) return;",
+    "if (this.#states.size === 0) return;",
+  ),
+  mutant(
+    "lateness-by-the-readers-watermark",
+    "across hubs the producer decides what is late",
+    "engine/processor.ts",
+    "context.watermark = this.#upstream && header !== undefined ? header.watermark : this.#watermark.current;",
+    "context.watermark = this.#watermark.current;",
+  ),
+  mutant(
+    "refusals-forgotten",
+    "what a service will never take becomes a dead letter",
+    "engine/open-task.ts",
+    "for (const record of refusals) processor.sideRecord(record);",
+    "",
+  ),
+  mutant(
+    "ids-not-in-the-frame",
+    "the state of every stage moves with the position",
+    "operators/dedupe.ts",
+    "for (const [bucket, entries] of this.#dirty) changes.push({ store, bucket, entries });",
+    "",
+  ),
+  mutant(
+    "fenced-owner-goes-on",
+    "an owner that was fenced drops its memory",
+    "engine/open-task.ts",
+    `    } catch (thrown) {
+      this.spoiled = true;
+      throw thrown;
+    }
+    this.#confirmed`,
+    `    } catch (thrown) {
+      throw thrown;
+    }
+    this.#confirmed`,
+  ),
+];

@@ -1,0 +1,100 @@
+import { type Mutant, mutant } from "./mutant.ts";
+
+/*
+ * Not listed, because no run can tell them from the real thing:
+ * - a take-over that appends no fence: appends name their position, so the first one after it fences all others; a zombie
+ *   may then win against the new owner, which costs time and changes no result;
+ * - frames without a nonce: they are recognised by all their bytes, and two owners that write the same bytes at the same
+ *   position hold the same state, since processing is deterministic here;
+ * - a lost acknowledgement taken for a refusal: the owner opens its log once more than it need.
+ */
+
+/** Variants that break the checkpoint log. */
+export const LOG_MUTANTS: readonly Mutant[] = [
+  mutant(
+    "unconditional-append",
+    "an append names the position it expects",
+    "checkpoint/reliable.ts",
+    `  const outcome = await blobs.append(name, position, bytes);
+  if (outcome === "appended") return "own";`,
+    `  let outcome = await blobs.append(name, position, bytes);
+  while (outcome === "elsewhere") outcome = await blobs.append(name, (await blobs.size(name)) ?? 0, bytes);
+  if (outcome === "appended") return "own";`,
+  ),
+  mutant(
+    "own-frame-by-number",
+    "a frame is recognised as one's own by its bytes",
+    "checkpoint/reliable.ts",
+    "return Buffer.compare(found, bytes) === 0",
+    "return Buffer.from(found).subarray(16, 32).equals(Buffer.from(bytes).subarray(16, 32)) && found.length >= 32",
+  ),
+  {
+    name: "rebuilt-frame",
+    breaks: "after an ambiguous append memory is dropped and the log opened again",
+    edits: [
+      {
+        file: "checkpoint/owned-log.ts",
+        find: `if (error instanceof TidemarkError && error.code === "LIMIT_EXCEEDED") throw error;`,
+        replace: 'if (error instanceof TidemarkError && error.code !== "FENCED") throw error;',
+      },
+      {
+        file: "engine/open-task.ts",
+        find: `    } catch (thrown) {
+      this.spoiled = true;
+      throw thrown;
+    }
+    this.#confirmed`,
+        replace: `    } catch (thrown) {
+      this.spoiled = (thrown as { code?: string }).code === "FENCED";
+      throw thrown;
+    }
+    this.#confirmed`,
+      },
+    ],
+  },
+  mutant(
+    "snapshot-name-without-nonce",
+    "two owners never write the same blob",
+    "checkpoint/snapshot.ts",
+    `context.folder.blob("snapshot", generation, through, context.world.nonce())`,
+    `context.folder.blob("snapshot", generation, through, new Uint8Array(16))`,
+  ),
+  mutant(
+    "outbox-lost-at-rotation",
+    "an unconfirmed outbox is carried over into snapshots",
+    "checkpoint/compaction.ts",
+    "for (const one of pending) writer.addPending(one);",
+    "",
+  ),
+  mutant(
+    "cleanup-too-eager",
+    "nothing is deleted that the newest referenced snapshot needs",
+    "checkpoint/cleanup.ts",
+    "blob.ordinal <= snapshot.through;",
+    "blob.ordinal <= snapshot.through + 1;",
+  ),
+  mutant(
+    "snapshot-counts-before-it-is-referenced",
+    "a snapshot counts once a frame refers to it",
+    "checkpoint/snapshot-keeper.ts",
+    `    this.finished = await compact(this.#context, this.#generation, this.#base, [first, ...rest], stopped);
+`,
+    `    this.finished = await compact(this.#context, this.#generation, this.#base, [first, ...rest], stopped);
+    if (this.finished) await removeCovered(this.#context, this.#generation, this.finished);
+`,
+  ),
+  mutant(
+    "confirmed-with-its-own-frame",
+    "a frame's delivery is confirmed by a later frame",
+    "checkpoint/owned-log.ts",
+    "return { start: this.recovered.start, position, watermark, confirmed, ledger, idleDue, pending, openings: 0 };",
+    "return { start: this.recovered.start, position, watermark, confirmed: this.#writer.sequence + 1, ledger, idleDue, pending: 0, openings: 0 };",
+  ),
+  mutant(
+    "deleted-keys-come-back",
+    "a snapshot is the fold of the frames it covers",
+    "checkpoint/delta.ts",
+    "    if (delta.dropped) return left;\n",
+    "",
+  ),
+];
