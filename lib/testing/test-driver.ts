@@ -9,10 +9,10 @@ import { TidemarkError } from "../errors.ts";
 import { type Duration, milliseconds } from "../stream/duration.ts";
 import type { Pipeline } from "../stream/pipeline.ts";
 import { type EventTime, type Plan, type StageNode, shapeOf } from "../stream/plan.ts";
-import type { Table } from "../stream/table.ts";
 import { captureSink } from "./capture-sink.ts";
 import { memoryBlobs } from "./memory-blobs.ts";
 import { MemoryHub } from "./memory-hub.ts";
+import { withTables } from "./memory-tables.ts";
 import { VirtualWorld } from "./virtual-world.ts";
 
 export interface TestDriverOptions {
@@ -92,7 +92,7 @@ export class TestDriver {
 
   /** Publishes without processing: what a trigger left out. */
   publish(event: unknown, { partitionKey, properties = {} }: SendOptions = {}): void {
-    const body = encode(event);
+    const body = encodeEvent(event);
     this.hub.publish(0, { body, enqueuedTime: this.world.now(), partitionKey, properties });
   }
 
@@ -186,24 +186,8 @@ export class TestDriver {
   }
 }
 
-/** A stage whose tables hold the given rows; it opens as before, under the original tables' names. */
-function withTables(stage: StageNode, rows: Readonly<Record<string, readonly unknown[]>>): StageNode {
-  if (stage.tables === undefined) return stage;
-  const replaced = new Map(stage.tables.map((table) => [table, memoryTable(table, rows[table.name] ?? [])]));
-  return {
-    ...stage,
-    tables: [...replaced.values()],
-    open: (opening) =>
-      stage.open({ ...opening, tables: { of: (table) => opening.tables.of(replaced.get(table) ?? table) } }),
-  };
-}
-
-function memoryTable(table: Table<unknown>, rows: readonly unknown[]): Table<unknown> {
-  const reader = { load: async () => ({ version: "1", rows }) };
-  return { ...table, from: { kind: "memory", target: { kind: "memory", name: table.name }, open: () => reader } };
-}
-
-function encode(event: unknown): Uint8Array {
+/** The bytes of an event: an object is sent as JSON, bytes and texts as they are. */
+export function encodeEvent(event: unknown): Uint8Array {
   if (event instanceof Uint8Array) return event;
   return Buffer.from(typeof event === "string" ? event : JSON.stringify(event));
 }

@@ -40,6 +40,8 @@ export interface SimSettings {
   readonly batch: number;
   readonly onLoss: "stop" | "continue";
   readonly commitEvery: number;
+  /** Milliseconds after which a batch in hand is told to give up. */
+  readonly shift: number;
 }
 
 /** Settings of a seed: limits are small, so that rotation, snapshots and large frames happen all the time. */
@@ -59,5 +61,6 @@ export function drawSettings(seed: number, faults: readonly Fault[], random: () 
     batch: pick(8, 24, 60),
     onLoss: faults.some(({ kind }) => kind === "retention-loss") ? "continue" : pick("stop", "continue"),
     commitEvery: pick(0, 0, 0, 500),
+    shift: pick(2_000, 10_000, 60_000),
   };
 }

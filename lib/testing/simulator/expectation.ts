@@ -6,6 +6,19 @@ export interface Expectation {
   readonly sent: ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>;
   /** Late events and dead letters, as `sideLine` writes them, sorted. */
   readonly side: readonly string[];
+  /** Results are versions of windows, and how many there are depends on batches: only the last of each counts. */
+  readonly updates?: boolean;
+}
+
+/** What counts of a list of bodies: all of them, or the last version of each window's result. */
+export function whatCounts(bodies: readonly string[], updates: boolean): readonly string[] {
+  if (!updates) return bodies;
+  const last = new Map<string, string>();
+  for (const body of bodies) {
+    const { key, windowStart } = JSON.parse(body) as Record<string, unknown>;
+    last.set(windowStart === undefined ? body : JSON.stringify([key, windowStart]), body);
+  }
+  return [...last.values()].sort();
 }
 
 /** Events that retention removed before a task processed them, as the task reported it: [from, to). */

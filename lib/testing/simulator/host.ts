@@ -120,8 +120,10 @@ export class Host {
       return;
     }
     const invocation = ++pump.invocation;
-    const handled = this.#taskOf(process, trigger).handle(events, process.life.stop.signal);
+    const { signal, end } = process.life.shift(this.#cluster.settings.shift);
+    const handled = this.#taskOf(process, trigger).handle(events, signal);
     const done = (failed: boolean): void => {
+      end();
       if (pump.invocation !== invocation) return;
       if (failed && this.#cluster.settings.retries) {
         const again = (): void => {
@@ -164,10 +166,12 @@ export class Host {
       () => done(false),
       (error: unknown) => {
         const code = error instanceof TidemarkError ? error.code : undefined;
-        if (code === undefined)
-          this.#cluster.watch.violate(`${what} threw ${error instanceof Error ? error.stack : error}`);
-        else if (!EXPECTED.has(code)) this.#cluster.watch.violate(`${what} threw ${code}: ${messageOf(error)}`);
-        done(true);
+        if (code === undefined || !EXPECTED.has(code)) {
+          const detail = code === undefined && error instanceof Error ? error.stack : messageOf(error);
+          this.#cluster.watch.violate(`${what} threw ${code}: ${detail}`);
+        }
+        // What no retry will mend is not given again, or the run would never end.
+        done(code !== undefined && EXPECTED.has(code));
       },
     );
   }

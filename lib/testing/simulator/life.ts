@@ -103,6 +103,21 @@ export class Life implements World {
     return planned;
   }
 
+  /** A signal for one batch: aborted when its time is over or the process is told to stop, unless it ended before. */
+  shift(milliseconds: number): { readonly signal: AbortSignal; readonly end: () => void } {
+    const controller = new AbortController();
+    const abort = (): void =>
+      controller.abort(this.stop.signal.reason ?? new Error("The time for this batch is over."));
+    const planned = this.after("shift", milliseconds, abort);
+    if (this.stop.signal.aborted) abort();
+    this.stop.signal.addEventListener("abort", abort, { once: true });
+    const end = (): void => {
+      planned.run = undefined;
+      this.stop.signal.removeEventListener("abort", abort);
+    };
+    return { signal: controller.signal, end };
+  }
+
   /** Lets code of this process go on: at once, when it wakes, or never. */
   resume(label: string, run: () => void): void {
     if (!this.alive) return;

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { checkRun, type Oracle } from "./checks.ts";
+import { checkRun, type Oracle, outcomeOf } from "./checks.ts";
 import { Cluster, START_TIME, taskKey } from "./cluster.ts";
 import type { SimApp, SimSettings } from "./config.ts";
+import type { Expectation } from "./expectation.ts";
 import type { FaultKind } from "./faults.ts";
 import { Host } from "./host.ts";
 
@@ -20,6 +21,19 @@ const MOST_STEPS = 100_000;
 /** Virtual time within which everything drains once faults have stopped. */
 const DRAIN_MS = 15 * 60_000;
 const MOST_SWEEPS = 40;
+
+/** Runs an app without faults and looks at what it left. */
+export async function runCleanly(app: SimApp, settings: SimSettings, updates: boolean): Promise<Expectation> {
+  let outcome: Expectation | undefined;
+  const clean = { ...settings, faults: [], instances: 1, limits: {}, commitEvery: 0 };
+  const look: Oracle = async (cluster) => {
+    outcome = await outcomeOf(cluster, updates);
+    return outcome;
+  };
+  const { violations } = await runApp(app, clean, look);
+  if (outcome !== undefined && violations.length === 0) return outcome;
+  throw new Error(`The pipeline fails without any fault: ${violations.join("; ")}`);
+}
 
 /** Runs an app under faults until it has come to rest, lets it drain, and checks what it left. */
 export async function runApp(app: SimApp, settings: SimSettings, oracle: Oracle): Promise<RunResult> {
@@ -51,7 +65,7 @@ async function drain(cluster: Cluster, host: Host): Promise<void> {
   await scheduler.run(MOST_STEPS);
   const began = scheduler.now;
   for (let sweep = 0; sweep < MOST_SWEEPS; sweep++) {
-    if (await isDone(cluster)) break;
+    if (watch.violations.length > 0 || (await isDone(cluster))) break;
     host.sweep();
     if (!(await scheduler.run(MOST_STEPS))) return watch.violate("does not come to rest after the faults");
   }

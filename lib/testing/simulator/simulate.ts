@@ -1,0 +1,128 @@
+import { MARKER_PROPERTY } from "../../engine/headers.ts";
+import type { Sink } from "../../engine/sink.ts";
+import { TidemarkError } from "../../errors.ts";
+import { partitionForKey } from "../../sources/partition-key.ts";
+import type { Pipeline } from "../../stream/pipeline.ts";
+import type { Plan } from "../../stream/plan.ts";
+import { type Captured, captureSink } from "../capture-sink.ts";
+import { withTables } from "../memory-tables.ts";
+import { encodeEvent } from "../test-driver.ts";
+import { mulberry32 } from "../virtual-world.ts";
+import { drawSettings, type SimApp, type SimEvent } from "./config.ts";
+import { drawFaults, FAULT_KINDS, type FaultKind } from "./faults.ts";
+import { type RunResult, runApp, runCleanly } from "./run.ts";
+
+export interface SimulateOptions {
+  /** Decides everything that is chance: the same seed is the same run. */
+  readonly seed: number;
+  /** In order of publishing; an object is sent as JSON, bytes and texts as they are. */
+  readonly events: readonly unknown[];
+  /** Partitions of the source hub; default 2. */
+  readonly partitions?: number;
+  /** The key an event is published with, which decides its partition; without it, partitions take turns. */
+  readonly partitionKey?: (event: never) => string;
+  /** What may go wrong; default everything but events lost to retention. */
+  readonly faults?: readonly FaultKind[];
+  /** Rows of the tables that the pipeline joins, by table name. */
+  readonly tables?: Readonly<Record<string, readonly unknown[]>>;
+}
+
+const SOURCE = "source";
+const HORIZON = 1_000;
+const MAX_MESSAGE_BYTES = 1024 * 1024;
+
+/**
+ * Runs a pipeline on several simulated instances while processes crash and sleep, hosts lie and services fail, and
+ * compares what comes of it with a run without faults. What differs, and what else must not be, is in `violations`.
+ * Throws UNSUPPORTED for a pipeline that takes its watermark from upstream tasks.
+ * @example
+ * const { violations } = await simulate(delays, { seed: 7, events: flights, tables: { airports: [] } });
+ * assert.deepEqual(violations, []);
+ */
+export async function simulate(pipeline: Pipeline, options: SimulateOptions): Promise<RunResult> {
+  if (pipeline.plan.source.time?.watermark.kind === "upstream") {
+    throw new TidemarkError(
+      "UNSUPPORTED",
+      "A pipeline that takes its watermark from upstream tasks has no source here.",
+      {
+        pipeline: pipeline.name,
+        fix: "Simulate the pipeline that writes its hub; how the two work together is what `npm run sim` checks.",
+      },
+    );
+  }
+  const { seed, faults: kinds = FAULT_KINDS.filter((kind) => kind !== "retention-loss") } = options;
+  const settings = drawSettings(seed, drawFaults(seed, kinds, HORIZON), mulberry32(seed ^ 0x5e77));
+  const updates = pipeline.plan.stages.some(({ kind }) => kind === "aggregate");
+  const [clean, faulty] = [appOf(pipeline, options), appOf(pipeline, options)];
+  const expected = await runCleanly(clean.app, settings, updates);
+  const result = await runApp(faulty.app, settings, () => expected);
+  const differing = clean.captured.filter(
+    ({ values }, i) => !sameValues(values, faulty.captured[i]?.values ?? [], updates),
+  );
+  const violations = differing.map(({ sink }) => `sink "${sink.name}" received other values than without faults`);
+  return { ...result, violations: [...result.violations, ...violations] };
+}
+
+/** Real sinks for what the simulation has a service for; others keep what they are given. */
+function appOf(pipeline: Pipeline, options: SimulateOptions): { app: SimApp; captured: readonly Captured<unknown>[] } {
+  const { partitions = 2, tables = {} } = options;
+  const captured: Captured<unknown>[] = [];
+  const sinks = (pipeline.plan.sinks as readonly Sink<unknown>[]).map((sink) => {
+    if (sink.target.kind === "cosmos" || sink.target.kind === "eventHub") return sink;
+    const replaced = captureSink<unknown>(sink.name, sink.target);
+    captured.push(replaced);
+    return replaced.sink;
+  });
+  const stages = pipeline.plan.stages.map((stage) => withTables(stage, tables));
+  const plan = { ...pipeline.plan, stages, sinks } as Plan;
+  const targets = sinks.map(({ target }) => target);
+  const hubs = targets.flatMap((target) =>
+    target.kind === "eventHub"
+      ? [{ name: target.eventHub, partitions: target.partitions, maxBytes: MAX_MESSAGE_BYTES }]
+      : [],
+  );
+  const containers = targets.flatMap((target) =>
+    target.kind === "cosmos"
+      ? [{ database: target.database, container: target.container, partitionKey: target.partitionKey }]
+      : [],
+  );
+  const app: SimApp = {
+    functions: [{ pipeline: { name: pipeline.name, plan }, hub: SOURCE }],
+    hubs: [{ name: SOURCE, partitions, maxBytes: MAX_MESSAGE_BYTES }, ...hubs],
+    containers,
+    events: eventsOf(options, partitions),
+  };
+  return { app, captured };
+}
+
+function eventsOf({ seed, events, partitionKey }: SimulateOptions, partitions: number): readonly SimEvent[] {
+  const random = mulberry32(seed ^ 0xe7e17);
+  let at = 0;
+  const published = events.map((event, index): SimEvent => {
+    at += random() < 0.06 ? Math.floor(random() * 12_000) : Math.floor(random() * 150);
+    const key = partitionKey?.(event as never);
+    const partition = key === undefined ? index % partitions : partitionForKey(key, partitions);
+    return { hub: SOURCE, partition, at, body: encodeEvent(event), partitionKey: key };
+  });
+  const properties = { [MARKER_PROPERTY]: "end" };
+  const markers = Array.from({ length: partitions }, (_, partition): SimEvent => {
+    return { hub: SOURCE, partition, at: at + 2_000, body: new Uint8Array(0), properties };
+  });
+  return [...published, ...markers];
+}
+
+/** Partitions interleave as they like, and of a window's versions only the last counts. */
+function sameValues(wanted: readonly unknown[], found: readonly unknown[], updates: boolean): boolean {
+  const counted = (values: readonly unknown[]): string => {
+    const last = new Map<string, string>();
+    for (const [index, value] of values.entries()) {
+      const { key, windowStart } = (value ?? {}) as Record<string, unknown>;
+      last.set(
+        updates && windowStart !== undefined ? JSON.stringify([key, windowStart]) : String(index),
+        JSON.stringify(value),
+      );
+    }
+    return JSON.stringify([...last.values()].sort());
+  };
+  return counted(wanted) === counted(found);
+}
