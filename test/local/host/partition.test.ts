@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ReceivedEventData } from "@azure/event-hubs";
 import { type EventHubsOptions, parseHostJson } from "../../../lib/local/host/config/host-json.ts";
 import { PartitionRunner } from "../../../lib/local/host/event-hubs/partition.ts";
+import type { ReceivedEvent } from "../../../lib/local/host/event-hubs/received-event.ts";
 
 const events = (from: number, to: number) =>
-  Array.from({ length: to - from }, (_, i) => ({ sequenceNumber: from + i }) as ReceivedEventData);
+  Array.from({ length: to - from }, (_, i) => ({ sequenceNumber: from + i }) as ReceivedEvent);
 
 function runner(options: Partial<EventHubsOptions>, single = false, outcome: () => boolean = () => true) {
   const invoked: number[][] = [];

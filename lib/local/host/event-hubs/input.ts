@@ -1,9 +1,9 @@
-import type { ReceivedEventData } from "@azure/event-hubs";
 import { messageOf } from "../../../errors.ts";
 import type { WorkInput } from "../executor.ts";
 import type { TypedData } from "../protocol.ts";
 import { bodyOf } from "./body.ts";
-import { batchMetadata, bodiesOf, eventMetadata, type PartitionPlace } from "./metadata.ts";
+import { batchMetadata, eventMetadata, type PartitionPlace } from "./metadata.ts";
+import type { ReceivedEvent } from "./received-event.ts";
 
 /** `json` is what the host does when the binding names no data type. */
 export type EventDataType = "binary" | "string" | "json";
@@ -17,8 +17,8 @@ export interface InputOptions {
 }
 
 /** The value and metadata of a batch for a function with cardinality many; throws when a body can't be converted. */
-export function batchInput(events: readonly ReceivedEventData[], options: InputOptions): WorkInput {
-  const bodies = bodiesOf(events);
+export function batchInput(events: readonly ReceivedEvent[], options: InputOptions): WorkInput {
+  const bodies = events.map(bodyOf);
   const metadata = batchMetadata(events, options.place, options.checkpointing);
   if (options.dataType === "binary") {
     const lengths = Uint32Array.from(bodies, (body) => body.length);
@@ -29,12 +29,12 @@ export function batchInput(events: readonly ReceivedEventData[], options: InputO
     const kept = options.keepEmpty ? texts : texts.filter((text) => text !== "");
     return { ...metadata, input: { kind: "typed", data: { collectionString: { string: kept } } } };
   }
-  for (let i = 0; i < texts.length; i++) requireJson(texts[i] as string, events[i] as ReceivedEventData);
+  for (let i = 0; i < texts.length; i++) requireJson(texts[i] as string, events[i] as ReceivedEvent);
   return { ...metadata, input: { kind: "typed", data: { json: `[${texts.join(",")}]` } } };
 }
 
 /** The same for one event. */
-export function singleInput(event: ReceivedEventData, options: InputOptions): WorkInput {
+export function singleInput(event: ReceivedEvent, options: InputOptions): WorkInput {
   const body = bodyOf(event);
   const metadata = eventMetadata(event, options.place, options.checkpointing);
   if (options.dataType === "binary") return { ...metadata, input: { kind: "body" }, bodies: [body] };
@@ -48,7 +48,7 @@ function textOf(body: Uint8Array): string {
   return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
 }
 
-function requireJson(text: string, event: ReceivedEventData): void {
+function requireJson(text: string, event: ReceivedEvent): void {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -60,7 +60,7 @@ function requireJson(text: string, event: ReceivedEventData): void {
   }
 }
 
-function conversionError(event: ReceivedEventData, why: string): Error {
+function conversionError(event: ReceivedEvent, why: string): Error {
   return new Error(
     `Exception while binding the trigger: event ${event.sequenceNumber} can't be converted to an object: ${why}. ` +
       'Binding parameters to complex objects uses JSON; set dataType to "binary" or "string" for other bodies.',

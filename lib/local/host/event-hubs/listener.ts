@@ -1,23 +1,17 @@
-import {
-  EventHubConsumerClient,
-  type EventPosition,
-  earliestEventPosition,
-  latestEventPosition,
-  type PartitionContext,
-  type ReceivedEventData,
-  type Subscription,
-} from "@azure/event-hubs";
 import { BlobCheckpointStore } from "@azure/eventhubs-checkpointstore-blob";
 import { BlobServiceClient } from "@azure/storage-blob";
 import { messageOf, TidemarkError } from "../../../errors.ts";
-import type { EventHubsOptions, InitialOffset } from "../config/host-json.ts";
+import type { EventHubsOptions } from "../config/host-json.ts";
 import type { Reporter } from "../events.ts";
 import type { Executor } from "../executor.ts";
 import type { Listener } from "../listener.ts";
 import type { FunctionMetadata } from "../protocol.ts";
 import type { StatusBoard } from "../status.ts";
 import { batchInput, type EventDataType, singleInput } from "./input.ts";
+import type { PartitionPlace } from "./metadata.ts";
 import { PartitionRunner } from "./partition.ts";
+import { HubProcessor } from "./processor.ts";
+import type { ReceivedEvent } from "./received-event.ts";
 
 /** The blob container in which the Functions host keeps its checkpoints and the owners of partitions. */
 const CHECKPOINT_CONTAINER = "azure-webjobs-eventhub";
@@ -46,15 +40,11 @@ export interface EventHubListenerOptions {
   readonly status: StatusBoard;
 }
 
-/**
- * Reads a hub for one function with the SDK's own processor, so that several hosts share the partitions of a consumer
- * group as several instances do in Azure: owners are blobs guarded by ETags, readers have owner level 0.
- */
+/** Reads a hub for one function. Several hosts share the partitions of a consumer group as several instances do in Azure. */
 export class EventHubListener implements Listener {
   readonly #options: EventHubListenerOptions;
   readonly #partitions = new Map<string, PartitionRunner>();
-  #client: EventHubConsumerClient | undefined;
-  #subscription: Subscription | undefined;
+  #processor: HubProcessor | undefined;
   #stopped = new AbortController();
 
   constructor(options: EventHubListenerOptions) {
@@ -72,97 +62,55 @@ export class EventHubListener implements Listener {
       const message = `The storage account of the host ("AzureWebJobsStorage") can't be used: ${messageOf(error)}`;
       throw new TidemarkError("UNAVAILABLE", message, { cause: error, retryable: true });
     }
+    const { connectionString, eventHubName, consumerGroup } = trigger;
     const store = new BlobCheckpointStore(container);
-    this.#client = new EventHubConsumerClient(
-      trigger.consumerGroup,
-      trigger.connectionString,
-      trigger.eventHubName,
-      store,
+    const processor = new HubProcessor(
+      { connectionString, eventHubName, consumerGroup, ownerId: instanceId, store, hubs },
       {
-        identifier: instanceId,
-        loadBalancingOptions: {
-          strategy: "greedy",
-          updateIntervalInMs: hubs.loadBalancingUpdateIntervalMs,
-          partitionOwnershipExpirationIntervalInMs: hubs.partitionOwnershipExpirationIntervalMs,
-        },
+        opened: (place) => this.#open(processor, place),
+        received: async (place, events) => this.#partitions.get(place.partitionId)?.take(events),
+        closed: (place, reason) => this.#closePartition(place, reason),
+        failed: (error, place) => this.#report(error, place),
       },
     );
-    await this.#giveUpOldPartitions(this.#client, store);
-    this.#subscription = this.#client.subscribe(
-      {
-        processInitialize: async (context) => this.#open(context),
-        processEvents: (events, context) => this.#runner(context).take(events),
-        processError: async (error, context) => this.#report(error, context),
-        processClose: async (reason, context) => this.#closePartition(context, String(reason)),
-      },
-      {
-        maxBatchSize: hubs.maxEventBatchSize,
-        maxWaitTimeInSeconds: RECEIVE_WAIT_SECONDS,
-        prefetchCount: Math.max(hubs.prefetchCount, hubs.maxEventBatchSize),
-        skipParsingBodyAsJson: true,
-        startPosition: positionOf(hubs.initialOffset),
-      },
-    );
+    this.#processor = processor;
+    await processor.start();
   }
 
   async stop(): Promise<void> {
     this.#stopped.abort();
-    for (const runner of this.#partitions.values()) runner.close();
-    this.#partitions.clear();
-    await this.#subscription?.close();
-    await this.#client?.close();
+    await this.#processor?.stop();
+    this.#processor = undefined;
   }
 
-  // A host that was killed still owns its partitions by name, and the processor claims none that it owns already.
-  async #giveUpOldPartitions(client: EventHubConsumerClient, store: BlobCheckpointStore): Promise<void> {
-    const { fullyQualifiedNamespace, eventHubName } = client;
-    const owned = await store.listOwnership(fullyQualifiedNamespace, eventHubName, this.#options.trigger.consumerGroup);
-    const ours = owned.filter(({ ownerId }) => ownerId === this.#options.instanceId);
-    await store.claimOwnership(ours.map((ownership) => ({ ...ownership, ownerId: "" })));
+  #open(processor: HubProcessor, place: PartitionPlace): void {
+    const facts = this.#factsOf(place);
+    this.#partitions.set(place.partitionId, this.#newRunner(processor, place));
+    this.#options.reporter.event({ kind: "partition-opened", ...facts });
   }
 
-  #open(context: PartitionContext): void {
-    const { functionName, partition } = this.#place(context);
-    this.#partitions.set(context.partitionId, this.#newRunner(context));
-    this.#options.reporter.event({ kind: "partition-opened", functionName, partition });
+  #closePartition(place: PartitionPlace, reason: string): void {
+    this.#partitions.get(place.partitionId)?.close();
+    this.#partitions.delete(place.partitionId);
+    this.#options.reporter.event({ kind: "partition-closed", ...this.#factsOf(place), reason });
   }
 
-  #closePartition(context: PartitionContext, reason: string): void {
-    this.#partitions.get(context.partitionId)?.close();
-    this.#partitions.delete(context.partitionId);
-    this.#options.reporter.event({ kind: "partition-closed", ...this.#place(context), reason });
-  }
-
-  #runner(context: PartitionContext): PartitionRunner {
-    const runner = this.#partitions.get(context.partitionId);
-    if (runner !== undefined) return runner;
-    // Events that arrive after the stop belong to nobody.
-    const closed = this.#newRunner(context);
-    closed.close();
-    return closed;
-  }
-
-  #newRunner(context: PartitionContext): PartitionRunner {
+  #newRunner(processor: HubProcessor, place: PartitionPlace): PartitionRunner {
     const { hubs, trigger, status, reporter } = this.#options;
-    const place = this.#place(context);
+    const facts = this.#factsOf(place);
     return new PartitionRunner(hubs, trigger.single, {
-      invoke: (events, checkpointing) => this.#invoke(context, events, checkpointing),
+      invoke: (events, checkpointing) => this.#invoke(place, events, checkpointing),
       checkpoint: async (event) => {
-        await context.updateCheckpoint(event);
-        status.checkpointed(place.functionName, place.partition, event.sequenceNumber);
-        reporter.event({ kind: "checkpointed", ...place, sequenceNumber: event.sequenceNumber });
+        await processor.checkpoint(place, event);
+        status.checkpointed(facts.functionName, facts.partition, event.sequenceNumber);
+        reporter.event({ kind: "checkpointed", ...facts, sequenceNumber: event.sequenceNumber });
       },
     });
   }
 
-  async #invoke(
-    context: PartitionContext,
-    events: readonly ReceivedEventData[],
-    checkpointing: boolean,
-  ): Promise<boolean> {
+  async #invoke(place: PartitionPlace, events: readonly ReceivedEvent[], checkpointing: boolean): Promise<boolean> {
     const { trigger, executor, status, keepEmpty, redeliverLost } = this.#options;
-    const { partitionId, fullyQualifiedNamespace, eventHubName, consumerGroup } = context;
-    const place = { fullyQualifiedNamespace, eventHubName, consumerGroup, partitionId };
+    const { partitionId } = place;
     const options = { dataType: trigger.dataType, place, checkpointing, keepEmpty };
     const done = status.began(trigger.func.name, partitionId);
     const outcome = await executor.execute({
@@ -173,20 +121,19 @@ export class EventHubListener implements Listener {
       partition: partitionId,
       retry: true,
       signal: this.#stopped.signal,
-      input: () =>
-        trigger.single ? singleInput(events[0] as ReceivedEventData, options) : batchInput(events, options),
+      input: () => (trigger.single ? singleInput(events[0] as ReceivedEvent, options) : batchInput(events, options)),
     });
     done(outcome.error === undefined);
     return !(outcome.workerLost && redeliverLost);
   }
 
-  #place(context: PartitionContext): { functionName: string; partition: string } {
-    return { functionName: this.#options.trigger.func.name, partition: context.partitionId };
+  #factsOf({ partitionId }: PartitionPlace): { functionName: string; partition: string } {
+    return { functionName: this.#options.trigger.func.name, partition: partitionId };
   }
 
-  #report(error: Error, context: PartitionContext): void {
+  #report(error: Error, place: PartitionPlace | undefined): void {
     const { trigger, reporter } = this.#options;
-    const where = context.partitionId === "" ? "" : ` (partition ${context.partitionId})`;
+    const where = place === undefined ? "" : ` (partition ${place.partitionId})`;
     reporter.log({
       level: "warning",
       category: "Host.Triggers.EventHubs",
@@ -194,12 +141,4 @@ export class EventHubListener implements Listener {
       message: `Hub ${trigger.eventHubName}${where}: ${messageOf(error)}`,
     });
   }
-}
-
-const RECEIVE_WAIT_SECONDS = 60;
-
-function positionOf(offset: InitialOffset): EventPosition {
-  if (offset.type === "fromStart") return earliestEventPosition;
-  if (offset.type === "fromEnd") return latestEventPosition;
-  return { enqueuedOn: offset.enqueuedTime };
 }

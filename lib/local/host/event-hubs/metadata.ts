@@ -1,6 +1,5 @@
-import type { ReceivedEventData } from "@azure/event-hubs";
 import type { TypedData } from "../protocol.ts";
-import { bodyOf } from "./body.ts";
+import type { ReceivedEvent } from "./received-event.ts";
 
 /** Which partition events came from. */
 export interface PartitionPlace {
@@ -20,24 +19,28 @@ export interface EventHubInput {
  * their empty entries (so they no longer line up), and times without a zone.
  */
 export function batchMetadata(
-  events: readonly ReceivedEventData[],
+  events: readonly ReceivedEvent[],
   place: PartitionPlace,
   checkpointing: boolean,
 ): EventHubInput {
   const sequenceNumbers = new Float64Array(events.length);
-  const offsets = new Array<string>(events.length);
-  const partitionKeys: string[] = [];
+  const values = new ValueTexts();
+  let offsets = "[";
+  let numericOffsets = "[";
+  let partitionKeys = "[";
   let times = "[";
   let properties = "[";
   let system = "[";
   const clock = new TimeText();
   for (let i = 0; i < events.length; i++) {
-    const event = events[i] as ReceivedEventData;
+    const event = events[i] as ReceivedEvent;
     const comma = i === 0 ? "" : ",";
-    const time = clock.of(event.enqueuedTimeUtc);
+    const time = clock.of(event.enqueuedTime);
+    const { offset, partitionKey } = event;
     sequenceNumbers[i] = event.sequenceNumber;
-    offsets[i] = event.offset;
-    if (typeof event.partitionKey === "string" && event.partitionKey !== "") partitionKeys.push(event.partitionKey);
+    offsets += comma + values.of(offset);
+    numericOffsets += comma + numericOffset(offset);
+    if (partitionKey) partitionKeys += (partitionKeys === "[" ? "" : ",") + values.of(partitionKey);
     times += comma + time;
     properties += comma + propertiesJson(event);
     system += comma + systemPropertiesJson(event, time);
@@ -48,9 +51,9 @@ export function batchMetadata(
     triggerMetadata: {
       TriggerPartitionContext: partition,
       PartitionContext: partition,
-      PartitionKeyArray: { collectionString: { string: partitionKeys } },
-      OffsetArray: { collectionString: { string: offsets.map(numericOffset) } },
-      OffsetStringArray: { collectionString: { string: offsets } },
+      PartitionKeyArray: { json: `${partitionKeys}]` },
+      OffsetArray: { json: `${numericOffsets}]` },
+      OffsetStringArray: { json: `${offsets}]` },
       EnqueuedTimeUtcArray: { json: `${times}]` },
       PropertiesArray: { json: `${properties}]` },
       SystemPropertiesArray: { json: `${system}]` },
@@ -59,14 +62,14 @@ export function batchMetadata(
 }
 
 /** The trigger metadata of one event, for functions with cardinality one. */
-export function eventMetadata(event: ReceivedEventData, place: PartitionPlace, checkpointing: boolean): EventHubInput {
-  const time = new TimeText().of(event.enqueuedTimeUtc);
+export function eventMetadata(event: ReceivedEvent, place: PartitionPlace, checkpointing: boolean): EventHubInput {
+  const time = new TimeText().of(event.enqueuedTime);
   const partition = partitionJson(place, checkpointing);
   return {
     triggerMetadata: {
       TriggerPartitionContext: partition,
       PartitionContext: partition,
-      ...(typeof event.partitionKey === "string" ? { PartitionKey: { string: event.partitionKey } } : {}),
+      ...(event.partitionKey === undefined ? {} : { PartitionKey: { string: event.partitionKey } }),
       Offset: { string: numericOffset(event.offset) },
       OffsetString: { string: event.offset },
       SequenceNumber: { json: String(event.sequenceNumber) },
@@ -75,11 +78,6 @@ export function eventMetadata(event: ReceivedEventData, place: PartitionPlace, c
       SystemProperties: { json: systemPropertiesJson(event, time) },
     },
   };
-}
-
-/** The bodies of a batch; throws for one that is not bytes, as the real host does. */
-export function bodiesOf(events: readonly ReceivedEventData[]): Uint8Array[] {
-  return events.map(bodyOf);
 }
 
 function partitionJson(place: PartitionPlace, checkpointing: boolean): TypedData {
@@ -93,13 +91,13 @@ function partitionJson(place: PartitionPlace, checkpointing: boolean): TypedData
   return { json: JSON.stringify(context) };
 }
 
-function propertiesJson(event: ReceivedEventData): string {
+function propertiesJson(event: ReceivedEvent): string {
   return event.properties === undefined ? "{}" : JSON.stringify(event.properties);
 }
 
 // Written by hand because it runs once an event; only the key and the offset need escaping.
-function systemPropertiesJson(event: ReceivedEventData, time: string): string {
-  const key = typeof event.partitionKey === "string" ? JSON.stringify(event.partitionKey) : "null";
+function systemPropertiesJson(event: ReceivedEvent, time: string): string {
+  const key = event.partitionKey === undefined ? "null" : JSON.stringify(event.partitionKey);
   const others = amqpPropertiesJson(event.systemProperties);
   return (
     `{${others}"SequenceNumber":${event.sequenceNumber},"Offset":${numericOffset(event.offset)},` +
@@ -107,13 +105,9 @@ function systemPropertiesJson(event: ReceivedEventData, time: string): string {
   );
 }
 
-function amqpPropertiesJson(properties: Record<string, unknown> | undefined): string {
+function amqpPropertiesJson(properties: Readonly<Record<string, unknown>> | undefined): string {
   let json = "";
-  for (const name in properties) {
-    // The client names them in JavaScript's manner, the service in AMQP's.
-    const amqpName = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    json += `${JSON.stringify(amqpName)}:${JSON.stringify(properties[name]) ?? "null"},`;
-  }
+  for (const name in properties) json += `${JSON.stringify(name)}:${JSON.stringify(properties[name]) ?? "null"},`;
   return json;
 }
 
@@ -126,12 +120,38 @@ class TimeText {
   #ms = Number.NaN;
   #text = "";
 
-  of(time: Date): string {
-    const ms = time.getTime();
+  of(ms: number): string {
     if (ms !== this.#ms) {
       this.#ms = ms;
-      this.#text = `"${time.toISOString().replace(/\.?0*Z$/, "")}"`;
+      this.#text = `"${new Date(ms).toISOString().replace(/\.?0*Z$/, "")}"`;
     }
     return this.#text;
+  }
+}
+
+/**
+ * Texts of a collection as JSON. The real host sends them one by one, and `@azure/functions` makes of each what it is
+ * as JSON, or the text itself when it is none: "123" becomes a number. Finding out by an exception takes longer than all
+ * else that is done for an event, so the outcome is sent in its place.
+ */
+class ValueTexts {
+  readonly #known = new Map<string, string>();
+
+  of(text: string): string {
+    const known = this.#known.get(text);
+    if (known !== undefined) return known;
+    const json = isJson(text) ? text : JSON.stringify(text);
+    this.#known.set(text, json);
+    return json;
+  }
+}
+
+function isJson(text: string): boolean {
+  if (!/^[\s[{"\-\dtfn]/.test(text)) return false;
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
 }

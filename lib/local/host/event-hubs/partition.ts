@@ -1,11 +1,11 @@
-import type { ReceivedEventData } from "@azure/event-hubs";
 import type { EventHubsOptions } from "../config/host-json.ts";
+import type { ReceivedEvent } from "./received-event.ts";
 
 /** What a partition needs to run batches and to remember how far it came. */
 export interface PartitionPorts {
   /** Runs one invocation to its end, retries included; false: it is to be delivered again, and nothing after it now. */
-  invoke(events: readonly ReceivedEventData[], checkpointing: boolean): Promise<boolean>;
-  checkpoint(event: ReceivedEventData): Promise<void>;
+  invoke(events: readonly ReceivedEvent[], checkpointing: boolean): Promise<boolean>;
+  checkpoint(event: ReceivedEvent): Promise<void>;
 }
 
 /**
@@ -16,7 +16,7 @@ export class PartitionRunner {
   readonly #options: EventHubsOptions;
   readonly #single: boolean;
   readonly #ports: PartitionPorts;
-  #held: ReceivedEventData[] = [];
+  #held: ReceivedEvent[] = [];
   #heldTimer: NodeJS.Timeout | undefined;
   #batchesSinceCheckpoint = 0;
   #turn: Promise<void> = Promise.resolve();
@@ -29,7 +29,7 @@ export class PartitionRunner {
   }
 
   /** Takes events in the order of the partition; resolves when they ran or were put aside for a fuller batch. */
-  take(events: readonly ReceivedEventData[]): Promise<void> {
+  take(events: readonly ReceivedEvent[]): Promise<void> {
     return this.#inTurn(async () => {
       if (this.#closed || events.length === 0) return;
       if (this.#single) return this.#runSingly(events);
@@ -65,15 +65,15 @@ export class PartitionRunner {
     }, this.#options.maxWaitMs);
   }
 
-  async #run(events: readonly ReceivedEventData[]): Promise<void> {
+  async #run(events: readonly ReceivedEvent[]): Promise<void> {
     const due = this.#countBatch();
     if (!(await this.#ports.invoke(events, due))) return this.close();
     if (due) await this.#checkpoint(events.at(-1));
   }
 
-  async #runSingly(events: readonly ReceivedEventData[]): Promise<void> {
+  async #runSingly(events: readonly ReceivedEvent[]): Promise<void> {
     const due = this.#countBatch();
-    let last: ReceivedEventData | undefined;
+    let last: ReceivedEvent | undefined;
     for (const event of events) {
       if (this.#closed) break;
       if (!(await this.#ports.invoke([event], due))) return this.close();
@@ -87,7 +87,7 @@ export class PartitionRunner {
     return this.#batchesSinceCheckpoint >= this.#options.batchCheckpointFrequency;
   }
 
-  async #checkpoint(event: ReceivedEventData | undefined): Promise<void> {
+  async #checkpoint(event: ReceivedEvent | undefined): Promise<void> {
     if (event === undefined || this.#closed) return;
     await this.#ports.checkpoint(event);
     this.#batchesSinceCheckpoint = 0;
