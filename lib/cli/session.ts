@@ -28,6 +28,8 @@ export interface Session {
 /** Blob and container that functions/shared/airports.ts names. */
 const TABLE_CONTAINER = "tables";
 const AIRPORTS_BLOB = "airports.csv";
+/** A worker as on a small instance: on a large machine Node would let garbage pile up before it collects any. */
+const WORKER_HEAP = ["--max-semi-space-size=16", "--max-old-space-size=320"];
 /** A clean stop is to take less than three seconds in all. */
 const DRAIN_MS = 1200;
 
@@ -68,7 +70,10 @@ async function startHost(appFolder: string, services: Services, options: Session
   return startFunctionsHost({
     appFolder,
     settings: { ...services.settings },
-    nodeArgs: cosmosSinks ? [] : ["--import", new URL("./without-cosmos.ts", import.meta.url).href],
+    nodeArgs: [
+      ...WORKER_HEAP,
+      ...(cosmosSinks ? [] : ["--import", new URL("./without-cosmos.ts", import.meta.url).href]),
+    ],
     onLog,
     onEvent,
     httpPort: 0,

@@ -102,6 +102,5 @@ function placesOf({ ports, moved }: Services): LiveView["places"] {
     ["Event Hubs", `localhost:${ports.hub}${mark("hub")}`],
     ["Cosmos DB", `http://localhost:${ports.cosmos}${mark("cosmos")}`],
     ["Blobs", `http://localhost:${ports.blob}${mark("blob")}`],
-    ["side outputs", "container tidemark"],
   ];
 }

@@ -92,7 +92,7 @@ function footer(view: LiveView, paint: Paint): string[] {
   return [
     ...trouble,
     ...notes,
-    ` ${paint.dim("documents")}  ${documents.join("   ") || paint.dim("none yet")}`,
+    ` ${paint.dim("documents")}  ${documents.join("   ") || paint.dim("none yet")}${paint.dim("   dead letters and late events  blob container")} tidemark`,
     ` ${paint.dim("look")}  ${places.join("   ")}`,
     paint.dim(" Ctrl-C stops everything; the next `npm start` goes on from here."),
   ];
