@@ -63,7 +63,7 @@ async function collectChain(head: Segment, listing: Listing, reader: SegmentRead
     if (base !== undefined && base.through >= oldest.ordinal - 1) return { generation, base, chain };
     const { previous } = oldest.header;
     if (previous === undefined) return { generation, base, chain };
-    const before = reader.listed(previous) ? await reader.read(previous) : undefined;
+    const before = reader.listed(previous) ? await reader.readClosed(previous, oldest.name) : undefined;
     if (before === undefined) throw missing(previous, `"${oldest.name}" follows it and no snapshot covers it`);
     chain.unshift(before);
   }
@@ -103,6 +103,14 @@ class SegmentReader {
 
   listed(name: string): boolean {
     return this.#listed.has(name);
+  }
+
+  /** A segment that another one follows: read again when it was read before that was so. */
+  async readClosed(name: string, next: string): Promise<Segment | undefined> {
+    const segment = await this.read(name);
+    if (segment && rotationOf(segment.frames)?.next === next) return segment;
+    this.#read.delete(name);
+    return this.read(name);
   }
 
   read(name: string): Promise<Segment | undefined> {

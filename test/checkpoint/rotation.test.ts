@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type CheckpointLimits, type CheckpointLog, createCheckpointStore } from "../../lib/checkpoint/index.ts";
-import { type MemoryBlobs, memoryBlobs } from "../../lib/testing/memory-blobs.ts";
+import { type BlobHook, type MemoryBlobs, memoryBlobs } from "../../lib/testing/memory-blobs.ts";
 import { frameOf, plain, SHAPE, seededWorld, start, TASK } from "./support.ts";
 
 const SMALL: Partial<CheckpointLimits> = { segmentAppends: 4, sliceItems: 3 };
@@ -90,6 +90,30 @@ describe("rotation", () => {
     const store = storeOf(blobs, 3, { segmentAppends: 100 });
     assert.equal((await store.peek(TASK))?.position, 12);
     assert.deepEqual(plain((await store.open(TASK, SHAPE, start)).recovered.state), { counts: { 0: { ORD: 12 } } });
+  });
+
+  it("is found although it happens between two reads of an opening", async () => {
+    const blobs = memoryBlobs();
+    // Both owners prepare a second segment; the first one's belongs to nothing and is looked at first.
+    const old = await storeOf(blobs, 1).open(TASK, SHAPE, start);
+    for (const position of [8, 9, 10, 11]) await old.append(frameOf(position, { ORD: position }));
+    await settle();
+    const owner = await storeOf(blobs, 2, { segmentAppends: 7 }).open(TASK, SHAPE, start);
+    for (const position of [12, 13]) await owner.append(frameOf(position, { ORD: position }));
+    await settle();
+    const [root, first, second] = await namesOf(blobs, "log");
+    const reads: string[] = [];
+    const hook: BlobHook = async ({ call, blob }, proceed) => {
+      const result = proceed();
+      if (call === "read" && reads.push(blob) === 2) {
+        for (const position of [14, 15]) await owner.append(frameOf(position, { ORD: position }));
+      }
+      return result;
+    };
+    const store = createCheckpointStore({ blobs: blobs.via(hook), world: seededWorld(3) });
+    const { recovered } = await store.open(TASK, SHAPE, start);
+    assert.deepEqual(reads.slice(0, 4), [first, root, second, root], "the stale copy was read again");
+    assert.deepEqual([recovered.position, plain(recovered.state)], [15, { counts: { 0: { ORD: 15 } } }]);
   });
 
   it("fences an owner whose segment was removed", async () => {
