@@ -2,6 +2,7 @@
 export type { Aggregate } from "./aggregates/index.ts";
 export { avg, count, first, last, max, min, quantile, sum } from "./aggregates/index.ts";
 export { handle } from "./azure/handle.ts";
+export { sweep, wakeUps } from "./azure/wake-ups.ts";
 export { type ErrorCode, TidemarkError } from "./errors.ts";
 export { cosmos, toHub } from "./sinks/index.ts";
 export { blobTable } from "./sources/blob-table.ts";

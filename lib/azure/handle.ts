@@ -1,8 +1,10 @@
 import { app, type EventHubFunctionOptions, type InvocationContext, type RetryOptions } from "@azure/functions";
 import type { StartPosition } from "../engine/start.ts";
 import { TidemarkError } from "../errors.ts";
+import { type Duration, milliseconds } from "../stream/duration.ts";
 import type { Pipeline } from "../stream/pipeline.ts";
 import { tablesOf } from "../stream/plan.ts";
+import { callerOf } from "./caller.ts";
 import { registerFunction } from "./registry.ts";
 import { runtime } from "./runtime.ts";
 import { drainOnSignal } from "./shutdown.ts";
@@ -21,6 +23,11 @@ export interface HandleOptions {
   readonly onLoss?: "stop" | "continue";
   /** Setting of the storage account for checkpoints, dead letters and late events. Default "TidemarkStorage". */
   readonly storage?: string;
+  /**
+   * How long processed events may wait for their commit, to save storage writes; nothing leaves before it. Default 0:
+   * every batch commits. What a crash loses is read from the hub again, at the latest by the sweep.
+   */
+  readonly commit?: { readonly every: Duration };
   /** How the host repeats a batch that failed. Default: for ever, after 1 to 30 seconds. */
   readonly retry?: RetryOptions;
 }
@@ -47,6 +54,7 @@ const DRAIN_MS = 8_000;
 export function handle(pipeline: Pipeline, options: HandleOptions): EventHubFunctionOptions {
   const { connection = "EventHubConnection", eventHubName, partitions = 4, retry = RETRY_FOR_EVER } = options;
   const { consumerGroup = pipeline.name, storage = "TidemarkStorage", from = "earliest", onLoss = "stop" } = options;
+  const commitEvery = milliseconds(options.commit?.every ?? 0, "commit.every");
   const { plan } = pipeline;
   const description = {
     name: pipeline.name,
@@ -63,6 +71,8 @@ export function handle(pipeline: Pipeline, options: HandleOptions): EventHubFunc
   };
   checkOptions(options, description);
   registerFunction(description);
+  const runnable = { pipeline, description, from, onLoss, commitEvery };
+  runtime.add(runnable);
   drainAtTheEnd();
   const trigger = {
     connection,
@@ -74,7 +84,7 @@ export function handle(pipeline: Pipeline, options: HandleOptions): EventHubFunc
     retry,
     handler: (payload: unknown, context: InvocationContext) => {
       watchSignal();
-      return runtime.handle({ pipeline, description, from, onLoss }, payload, context);
+      return runtime.handle(runnable, payload, context);
     },
   };
   return trigger;
@@ -112,13 +122,4 @@ function once(action: () => void): () => void {
     if (!done) action();
     done = true;
   };
-}
-
-/** File and line of whoever called a function, for messages. */
-function callerOf(callee: (...parameters: never[]) => unknown): string {
-  const holder: { stack?: string } = {};
-  Error.captureStackTrace(holder, callee);
-  const frame = holder.stack?.split("\n")[1] ?? "";
-  const location = /\(?((?:file:\/\/|\/|[A-Z]:\\)[^()]*?:\d+):\d+\)?$/.exec(frame)?.[1] ?? "an unknown place";
-  return location.replace(/^file:\/\//, "").replace(`${process.cwd()}/`, "");
 }

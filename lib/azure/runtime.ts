@@ -1,21 +1,23 @@
 import type { InvocationContext } from "@azure/functions";
 import type { CheckpointStore } from "../checkpoint/checkpoint-log.ts";
-import type { CommitMetrics } from "../engine/meter.ts";
-import type { HubEvent, World } from "../engine/ports.ts";
+import type { World } from "../engine/ports.ts";
 import type { StartPosition } from "../engine/start.ts";
 import { TableCache } from "../engine/tables.ts";
 import { Task } from "../engine/task.ts";
-import { TidemarkError } from "../errors.ts";
+import { messageOf, TidemarkError } from "../errors.ts";
 import { sideOutput } from "../sinks/side-output.ts";
 import { EventHubReader } from "../sources/event-hub-reader.ts";
 import type { Pipeline } from "../stream/pipeline.ts";
-import { formatCommitLine, LatencyHistogram, METRIC_PREFIX } from "../telemetry/metrics.ts";
 import type { FunctionDescription } from "./app-description.ts";
 import { readBatch } from "./batch.ts";
 import { openCheckpoints } from "./checkpoints.ts";
 import type { AzureConnections } from "./connections.ts";
 import { describeApp } from "./registry.ts";
 import type { Environment } from "./settings.ts";
+import { type Log, Slot } from "./slot.ts";
+import { sweepTasks } from "./sweep.ts";
+import { readWakeUp } from "./wake-up.ts";
+import type { WakeUpRequests } from "./wake-up-requests.ts";
 import { realWorld } from "./world.ts";
 
 /** A function as the runtime runs it. */
@@ -24,6 +26,8 @@ export interface RunnableFunction {
   readonly description: FunctionDescription;
   readonly from: StartPosition;
   readonly onLoss: "stop" | "continue";
+  /** Milliseconds that processed events may wait for their commit. */
+  readonly commitEvery: number;
 }
 
 /** What all tasks of a process share. */
@@ -31,16 +35,25 @@ interface Shared {
   readonly connections: AzureConnections;
   readonly tables: TableCache;
   readonly checkpoints: (connection: string) => Promise<CheckpointStore>;
+  /** Undefined when the app has no queue of wake-ups. */
+  readonly wakeUps: WakeUpRequests | undefined;
+  /** Whether the app has a sweep. */
+  readonly swept: boolean;
 }
 
-/** A task, and the batch in hand for what is said of its commits. */
-interface Slot {
-  readonly task: Task;
-  batch: readonly HubEvent[];
-  /** Of the task, as its last commit left it. */
-  position: number | undefined;
-  log: InvocationContext | undefined;
+/** How patient the runtime is, in milliseconds. */
+export interface Timing {
+  /** Between two looks at the log of a task that somebody else may own: a busy owner commits in that time. */
+  readonly patience: number;
+  /** Of quiet before an owner confirms its last delivery, so that nobody else finds something to do. */
+  readonly restAfter: number;
+  /** By which a message comes after its time: the owner itself, while it lives, is that much quicker. */
+  readonly headStart: number;
+  /** How long one sweep or one wake-up may work; the next goes on where it stopped. */
+  readonly shift: number;
 }
+
+export const TIMING: Timing = { patience: 10_000, restAfter: 5_000, headStart: 5_000, shift: 240_000 };
 
 /** How long closing may take once everything was told to stop. */
 const CLOSE_MS = 2_000;
@@ -49,24 +62,71 @@ const CLOSE_MS = 2_000;
 export class Runtime {
   readonly #environment: Environment;
   readonly #world: World;
+  readonly #timing: Timing;
+  readonly #functions = new Map<string, RunnableFunction>();
   readonly #slots = new Map<string, Promise<Slot>>();
   readonly #running = new Set<Promise<void>>();
   readonly #stop = new AbortController();
+  /** Ends sweeps and wake-ups: unlike batches they need not be brought to an end. */
+  readonly #ending = new AbortController();
+  readonly #warned = new Set<string>();
   #shared: Promise<Shared> | undefined;
   #draining: Promise<void> | undefined;
 
-  constructor(environment: Environment, world: World = realWorld) {
+  constructor(environment: Environment, world: World = realWorld, timing: Timing = TIMING) {
     this.#environment = environment;
     this.#world = world;
+    this.#timing = timing;
+  }
+
+  /** Makes a function known to wake-ups and sweeps. */
+  add(fn: RunnableFunction): void {
+    this.#functions.set(fn.description.name, fn);
   }
 
   /** Processes what a trigger hands over; resolves when it is committed and delivered. */
   handle(fn: RunnableFunction, payload: unknown, context: InvocationContext): Promise<void> {
-    const run = this.#handle(fn, payload, context);
-    this.#running.add(run);
-    const done = () => this.#running.delete(run);
-    run.then(done, done);
-    return run;
+    return this.#run(async () => {
+      const { partition, events } = readBatch(payload, context.triggerMetadata);
+      const slot = await this.#slotOf(fn, partition);
+      if ((await this.#shared)?.swept === false) this.#warnOfSilence(fn, context);
+      await slot.handle(events, context);
+    });
+  }
+
+  /** Answers a message of the queue of wake-ups. One that no function understands is reported and done with. */
+  wake(entry: unknown, log: Log): Promise<void> {
+    return this.#run(async () => {
+      const wakeUp = readWakeUp(entry);
+      const fn = wakeUp && this.#functions.get(wakeUp.function);
+      if (!wakeUp || !fn || !(Number(wakeUp.partition) < fn.description.partitions)) {
+        log.warn(`A message is no wake-up for a function of this app: ${JSON.stringify(wakeUp ?? entry)}.`);
+        return;
+      }
+      const slot = await this.#slotOf(fn, wakeUp.partition);
+      const { outcome, look } = await slot.attend(log, this.#shift());
+      if (outcome !== "quiet" || look.idleDue === undefined) return;
+      const { wakeUps } = (await this.#shared) as Shared;
+      await wakeUps?.ask({ ...wakeUp, position: look.position }, look.idleDue);
+    });
+  }
+
+  /** Looks after every partition of every function; throws UNAVAILABLE with all that failed, after it tried them all. */
+  sweep(log: Log): Promise<void> {
+    return this.#run(async () => {
+      const partitions = [...this.#functions.values()].flatMap((fn) =>
+        Array.from({ length: fn.description.partitions }, (_, partition) => ({ fn, partition: String(partition) })),
+      );
+      const signal = this.#shift();
+      await sweepTasks(
+        partitions.map(({ fn, partition }) => ({
+          name: `${fn.description.name}/${partition}`,
+          attend: async () => (await this.#slotOf(fn, partition)).attend(log, signal),
+        })),
+        log,
+        signal,
+      );
+    });
   }
 
   /** Takes no more batches, waits for those in hand for at most so many milliseconds, then stops them and lets go. */
@@ -75,13 +135,22 @@ export class Runtime {
     return this.#draining;
   }
 
-  async #handle(fn: RunnableFunction, payload: unknown, context: InvocationContext): Promise<void> {
-    if (this.#draining) throw shuttingDown();
-    const { partition, events } = readBatch(payload, context.triggerMetadata);
-    const slot = await this.#slotOf(fn, partition);
-    slot.batch = events;
-    slot.log = context;
-    await slot.task.handle(events, this.#stop.signal);
+  /** Work that a shutdown waits for. */
+  #run(work: () => Promise<void>): Promise<void> {
+    const running = this.#draining ? Promise.reject(shuttingDown()) : work();
+    this.#track(running);
+    return running;
+  }
+
+  #track(running: Promise<void>): void {
+    this.#running.add(running);
+    const done = () => this.#running.delete(running);
+    running.then(done, done);
+  }
+
+  /** Ends when the app does, or when it took so long that the next should go on. */
+  #shift(): AbortSignal {
+    return AbortSignal.any([this.#ending.signal, AbortSignal.timeout(this.#timing.shift)]);
   }
 
   #slotOf(fn: RunnableFunction, partition: string): Promise<Slot> {
@@ -95,41 +164,50 @@ export class Runtime {
     return slot;
   }
 
-  async #makeSlot({ pipeline, description, from, onLoss }: RunnableFunction, partition: string): Promise<Slot> {
+  async #makeSlot(fn: RunnableFunction, partition: string): Promise<Slot> {
     this.#shared ??= this.#share();
     this.#shared.catch(() => {
       this.#shared = undefined;
     });
-    const { connections, tables, checkpoints } = await this.#shared;
-    const { connection, hub, repairGroup, storageConnection, partitions } = description;
+    const { connections, tables, checkpoints, wakeUps, swept } = await this.#shared;
+    const { pipeline, description, from, onLoss, commitEvery } = fn;
+    const { connection, hub, repairGroup, storageConnection, partitions, name } = description;
+    const store = await checkpoints(storageConnection);
     const reader = new EventHubReader({
       client: () => connections.eventHubConsumer(connection, hub, repairGroup),
       partition,
       partitions,
     });
-    const task = new Task(pipeline, {
+    const sides = sideOutput({ connection: storageConnection });
+    const shared = {
       partition,
       world: this.#world,
-      checkpoints: await checkpoints(storageConnection),
+      checkpoints: store,
       reader,
       connections,
-      sideOutput: sideOutput({ connection: storageConnection }),
+      sideOutput: sides,
       tables,
-      from,
-      onLoss,
-      onCommit: (metrics) => this.#report(slot, metrics),
+    };
+    return new Slot((ports) => new Task(pipeline, { ...shared, from, onLoss, commitEvery, ...ports }), {
+      world: this.#world,
+      stop: this.#stop.signal,
+      restAfter: swept ? this.#timing.restAfter : undefined,
+      // An owner that gathers events for one commit is quiet in between.
+      patience: Math.max(this.#timing.patience, 2 * commitEvery),
+      wakeAt: async (time, position) => wakeUps?.ask({ function: name, partition, position }, time),
+      running: (work) => this.#track(work),
     });
-    const slot: Slot = { task, batch: [], position: undefined, log: undefined };
-    return slot;
   }
 
   async #share(): Promise<Shared> {
     // Loaded with the first batch: registering functions needs neither the checks nor the clients.
-    const [{ needsOf, readSettings }, { AzureConnections }] = await Promise.all([
+    const [{ needsOf, readSettings }, { AzureConnections }, { WakeUpRequests }] = await Promise.all([
       import("./settings.ts"),
       import("./connections.ts"),
+      import("./wake-up-requests.ts"),
     ]);
-    const connections = new AzureConnections(readSettings(needsOf(describeApp()), this.#environment));
+    const app = describeApp();
+    const connections = new AzureConnections(readSettings(needsOf(app), this.#environment));
     const stores = new Map<string, Promise<CheckpointStore>>();
     const checkpoints = (connection: string) => {
       const store = stores.get(connection) ?? openCheckpoints(connections, connection, this.#world);
@@ -137,22 +215,29 @@ export class Runtime {
       store.catch(() => stores.delete(connection));
       return store;
     };
-    return { connections, tables: new TableCache(this.#world, connections), checkpoints };
+    const wakeUps = app.queues.map(({ name: queue, connection }) => {
+      const client = () => connections.queues(connection);
+      const onTrouble = (thrown: unknown) => console.warn(`A wake-up could not be sent: ${messageOf(thrown)}`);
+      return new WakeUpRequests({ world: this.#world, client, queue, headStart: this.#timing.headStart, onTrouble });
+    })[0];
+    const swept = app.timers.length > 0;
+    return { connections, tables: new TableCache(this.#world, connections), checkpoints, wakeUps, swept };
   }
 
-  #report(slot: Slot, metrics: CommitMetrics): void {
-    const latency = new LatencyHistogram();
-    const now = this.#world.now();
-    // The batch may hold events that were committed before; events read from the hub again are not in it.
-    const from = slot.position ?? metrics.position - metrics.events;
-    for (const { sequenceNumber, enqueuedTime } of slot.batch) {
-      if (sequenceNumber >= from && sequenceNumber < metrics.position) latency.add(now - enqueuedTime);
-    }
-    slot.position = metrics.position;
-    slot.log?.debug(METRIC_PREFIX, formatCommitLine(metrics, latency));
+  /** Once for each function that relies on being woken in an app where nobody does. */
+  #warnOfSilence({ pipeline, description, commitEvery }: RunnableFunction, log: Log): void {
+    const idle = pipeline.plan.source.time?.idle !== undefined;
+    if (this.#warned.has(description.name) || (!idle && commitEvery === 0)) return;
+    this.#warned.add(description.name);
+    const what = idle ? "closes windows in silence (idle)" : "gathers events for a commit (commit.every)";
+    log.warn(
+      `"${description.name}" ${what}, and nothing wakes it after its process has ended: register ` +
+        "app.storageQueue(name, wakeUps()) and app.timer(name, sweep()).",
+    );
   }
 
   async #drain(milliseconds: number): Promise<void> {
+    this.#ending.abort(shuttingDown());
     await this.#within(milliseconds, Promise.allSettled(this.#running));
     this.#stop.abort(shuttingDown());
     await this.#within(CLOSE_MS, this.#close());
@@ -160,7 +245,7 @@ export class Runtime {
 
   async #close(): Promise<void> {
     const slots = await Promise.allSettled(this.#slots.values());
-    await Promise.allSettled(slots.map((slot) => (slot.status === "fulfilled" ? slot.value.task.close() : undefined)));
+    await Promise.allSettled(slots.map((slot) => (slot.status === "fulfilled" ? slot.value.close() : undefined)));
     const shared = await this.#shared?.catch(() => undefined);
     await shared?.connections.close();
   }

@@ -36,7 +36,7 @@ export class WakeUpRequests {
     const task = `${wakeUp.function}/${wakeUp.partition}`;
     const known = this.#sent.get(task);
     if (known !== undefined && known > world.now() && known <= time) return;
-    this.#sent.set(task, time);
+    this.#sent.set(task, Math.min(time, world.now() + LONGEST_DELAY_MS));
     try {
       await this.#send(wakeUp, time);
     } catch (thrown) {

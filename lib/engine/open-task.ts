@@ -39,6 +39,8 @@ export class OpenTask {
   #waitingSince = 0;
   /** As far as the log knows delivery came. */
   #confirmed: number;
+  /** The newest frame with something to deliver: the log must learn that it was. */
+  #sent: number;
   /** When a wake-up that was asked for will come. */
   #wakeUp = 0;
   /** When, by the newest frame, silence will make the next result due. */
@@ -51,7 +53,9 @@ export class OpenTask {
     this.#ports = ports;
     this.#meter = meter;
     this.#parts = parts;
-    this.#confirmed = parts.log.recovered.confirmed;
+    const { confirmed, pending } = parts.log.recovered;
+    this.#confirmed = confirmed;
+    this.#sent = pending.at(-1)?.stamp.sequence ?? confirmed;
     meter.opened(parts.processor);
   }
 
@@ -110,7 +114,7 @@ export class OpenTask {
 
   /** Whether something was delivered and the log does not say so yet. */
   get unconfirmed(): boolean {
-    return this.#parts.outbox.confirmed > this.#confirmed;
+    return this.#parts.outbox.pendingFrames === 0 && this.#sent > this.#confirmed;
   }
 
   /** Whether another owner has taken the log over. */
@@ -212,6 +216,7 @@ export class OpenTask {
     }
     this.#confirmed = frame.confirmed;
     outbox.add({ stamp, outbox: frame.outbox });
+    if (frame.outbox.length > 0) this.#sent = stamp.sequence;
     const committed = world.now();
     await this.#deliver(signal);
     this.#meter.committed({ processor, outbox, stamp, events, started, committed });

@@ -174,7 +174,7 @@ describe("the runtime, on the local services", () => {
 
 const [description] = describeApp().functions;
 assert.ok(description);
-const FUNCTION: RunnableFunction = { pipeline: orders, description, from: "earliest", onLoss: "stop" };
+const FUNCTION: RunnableFunction = { pipeline: orders, description, from: "earliest", onLoss: "stop", commitEvery: 0 };
 
 /** A trigger's batch of orders `from` ≤ n < `to`; the lines of their commits go to `log`. */
 function batch(partition: string, from: number, to: number, log: CommitLine[] = []): [Buffer[], InvocationContext] {
