@@ -37,15 +37,18 @@ export class Outbox {
     this.#pending.push(frame);
   }
 
-  /** Delivers all that is pending; throws UNAVAILABLE, retryable, when a sink could not be reached in time. */
+  /**
+   * Delivers what is pending, up to and including the first frame of which something was refused: that must be committed
+   * before anything else can fail. Throws UNAVAILABLE, retryable, when a sink could not be reached in time.
+   */
   async deliver(signal: AbortSignal): Promise<readonly Refusal[]> {
-    const refusals: Refusal[] = [];
     for (let frame = this.#pending[0]; frame !== undefined; frame = this.#pending[0]) {
-      refusals.push(...(await this.#deliverFrame(frame, signal)));
+      const refusals = await this.#deliverFrame(frame, signal);
       this.#confirmed = frame.stamp.sequence;
       this.#pending.shift();
+      if (refusals.length > 0) return refusals;
     }
-    return refusals;
+    return [];
   }
 
   async #deliverFrame({ stamp, outbox }: PendingFrame, signal: AbortSignal): Promise<readonly Refusal[]> {

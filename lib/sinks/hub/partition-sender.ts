@@ -33,6 +33,8 @@ export class PartitionSender {
   readonly #target: string;
   /** The last sequence that the service took from this sender, and of which generation. */
   #taken: { readonly generation: number; readonly sequence: number } | undefined;
+  /** What was refused of the newest frame: told again when another target makes that frame be delivered again. */
+  #refused: RefusedMessage[] = [];
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(context: SenderContext, target: number) {
@@ -52,7 +54,8 @@ export class PartitionSender {
     stamp: FrameStamp,
     signal: AbortSignal,
   ): Promise<readonly RefusedMessage[]> {
-    const refused: RefusedMessage[] = [];
+    const [, first] = messages[0] as HubMessage;
+    this.#refused = this.#refused.filter(({ message: [, sequence] }) => sequence >= first);
     let at = this.#firstOpen(messages, stamp);
     let trouble: unknown;
     for (let attempt = 0; at < messages.length; ) {
@@ -64,7 +67,7 @@ export class PartitionSender {
           await this.#context.producer.sendBatch(filled.batch, { abortSignal: attemptSignal });
           return filled;
         });
-        refused.push(...tooLarge);
+        this.#refused.push(...tooLarge);
         this.#taken = { generation: stamp.generation, sequence: (messages[next - 1] as HubMessage)[1] };
         at = next;
         attempt = 0;
@@ -75,7 +78,7 @@ export class PartitionSender {
         await this.#pause(attempt++, trouble, signal);
       }
     }
-    return refused;
+    return [...this.#refused];
   }
 
   /** The first message that this sender has not sent; throws SEQUENCE_GAP when one before it was never given to it. */
