@@ -84,6 +84,11 @@ export class Runtime {
     this.#functions.set(fn.description.name, fn);
   }
 
+  /** The functions that it knows, in order of registration. */
+  get functions(): readonly RunnableFunction[] {
+    return [...this.#functions.values()];
+  }
+
   /** Processes what a trigger hands over; resolves when it is committed and delivered. */
   handle(fn: RunnableFunction, payload: unknown, context: InvocationContext): Promise<void> {
     return this.#run(async () => {

@@ -16,11 +16,12 @@ import {
 import { IdleClock } from "./idle.ts";
 import { Ledger, slotOf } from "./ledger.ts";
 import type { HubEvent, TaskId } from "./ports.ts";
+import { parseRedrive, REDRIVE_PROPERTY, type RedriveHeader, Redrives } from "./redrive.ts";
 import { SideOutput } from "./side-output.ts";
 import { SIDE_SINK, type SideRecord } from "./side-record.ts";
 import type { SinkTask } from "./sink.ts";
 import type { TableView } from "./tables.ts";
-import { held, OutOfOrderWatermark, PRODUCERS_STORE, Producers } from "./watermark.ts";
+import { held, OutOfOrderWatermark, PRODUCERS_STORE, Producers, type Verdict } from "./watermark.ts";
 
 export interface ProcessorOpening {
   readonly id: TaskId;
@@ -52,6 +53,7 @@ export class Processor {
   readonly #producers: Producers;
   readonly #upstream: boolean;
   readonly #idle: IdleClock;
+  readonly #redrives: Redrives;
   #position: number;
   #lastEnqueued: number;
   /** Messages of upstream tasks that never came, as their sequence shows. */
@@ -73,6 +75,7 @@ export class Processor {
     this.#context = new EventContext(this.#effects, this.#side, names);
     this.#watermark = new OutOfOrderWatermark(rule?.kind === "out-of-order" ? rule.bound : 0, opening.watermark);
     this.#idle = new IdleClock(plan.source.time?.idle, opening.state);
+    this.#redrives = new Redrives(opening.state);
     this.#producers = new Producers(opening.state.get(PRODUCERS_STORE)?.get(0));
   }
 
@@ -152,7 +155,12 @@ export class Processor {
     const watermark = this.watermark;
     for (const { operator, hold } of this.#chain.operators) operator.closeFrame(held(watermark, hold), this.#context);
     this.#ledger.check(this.#position);
-    const changes: StoreChange[] = [...notes, ...this.#producers.changes(), ...this.#idle.changes()];
+    const changes: StoreChange[] = [
+      ...notes,
+      ...this.#producers.changes(),
+      ...this.#idle.changes(),
+      ...this.#redrives.changes(),
+    ];
     for (const { operator } of this.#chain.operators) changes.push(...operator.changes());
     const outbox: OutboxEntry[] = [];
     for (const sink of this.#chain.sinks) {
@@ -169,6 +177,11 @@ export class Processor {
     this.#idle.interrupt();
     this.#lastEnqueued = event.enqueuedTime;
     const { properties } = event;
+    const redrive = parseRedrive(properties[REDRIVE_PROPERTY]);
+    if (redrive !== undefined) {
+      this.#take(event, this.#redrives.accept(redrive) ? "new" : "duplicate", undefined, redrive);
+      return;
+    }
     const marker = properties[MARKER_PROPERTY];
     if (marker !== undefined && this.#mark(marker)) return;
     const header = parseProducerHeader(properties[PRODUCER_PROPERTY]);
@@ -179,6 +192,11 @@ export class Processor {
       if (this.#upstream) this.#watermark.raise(this.#producers.current);
       return;
     }
+    this.#take(event, verdict, header);
+  }
+
+  /** Counts an event and passes it on, unless it was here before. */
+  #take(event: HubEvent, verdict: Verdict, header: ProducerHeader | undefined, redrive?: RedriveHeader): void {
     this.#ledger.source.processed++;
     this.#effects.count(IN);
     if (verdict === "duplicate") {
@@ -186,7 +204,7 @@ export class Processor {
       this.#effects.apply();
       return;
     }
-    this.#event(event, header);
+    this.#event(event, header, redrive);
   }
 
   /** A marker moves the watermark; false when its value is no watermark, and then it is an event like any other. */
@@ -198,19 +216,20 @@ export class Processor {
     return true;
   }
 
-  #event(event: HubEvent, header: ProducerHeader | undefined): void {
+  #event(event: HubEvent, header: ProducerHeader | undefined, redrive: RedriveHeader | undefined): void {
     const context = this.#context;
     context.turn++;
     context.stage = 0;
     context.event = event;
     context.sequenceNumber = event.sequenceNumber;
     context.enqueuedTime = event.enqueuedTime;
-    context.key = event.partitionKey;
+    context.key = redrive === undefined ? event.partitionKey : redrive.key;
     context.timestamp = event.enqueuedTime;
     context.timed = false;
+    // What comes back is judged by what has been closed meanwhile, not by what its producer knew then.
     context.watermark = this.#upstream && header !== undefined ? header.watermark : this.#watermark.current;
     try {
-      if (this.#upstream && header === undefined) throw new Error(NO_HEADER);
+      if (this.#upstream && header === undefined && redrive === undefined) throw new Error(NO_HEADER);
       const value = this.#decode(event);
       if (this.#time !== undefined) {
         context.timestamp = eventTimeOf(this.#time, value, event);
