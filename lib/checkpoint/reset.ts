@@ -53,12 +53,14 @@ interface Head {
 /** The head of the log; all open segments of a log that cannot be read. */
 async function headsOf(context: LogContext, listing: Listing): Promise<Head[]> {
   try {
-    const head = (await findLog(context, listing))?.chain.at(-1);
-    if (head === undefined) return [];
-    const { name, length, header, frames } = head;
-    const last = frames.at(-1);
+    const found = await findLog(context, listing);
+    const head = found?.chain.at(-1);
+    if (found === undefined || head === undefined) return [];
+    const { name, length, header } = head;
+    // The head of a log that has just rotated is empty: whoever reads on expects the number of the frame before.
+    const last = found.chain.flatMap(({ frames }) => frames).at(-1);
     const status = last?.status ?? pack(initialStatus(header.start));
-    return [{ name, length, sequence: last?.sequence ?? 0, status }];
+    return [{ name, length, sequence: last?.sequence ?? found.base?.sequence ?? 0, status }];
   } catch (error) {
     const unreadable = error instanceof TidemarkError && ["LOG_DAMAGED", "LOG_MISSING"].includes(error.code);
     if (!unreadable) throw error;
