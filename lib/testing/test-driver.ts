@@ -8,7 +8,7 @@ import { Task, type TaskPorts } from "../engine/task.ts";
 import { TidemarkError } from "../errors.ts";
 import { type Duration, milliseconds } from "../stream/duration.ts";
 import type { Pipeline } from "../stream/pipeline.ts";
-import { type EventTime, type Plan, type StageNode, shapeOf } from "../stream/plan.ts";
+import { type EventTime, type Plan, shapeOf } from "../stream/plan.ts";
 import { captureSink } from "./capture-sink.ts";
 import { memoryBlobs } from "./memory-blobs.ts";
 import { MemoryHub } from "./memory-hub.ts";

@@ -11,6 +11,8 @@ import { commandOf } from "../../lib/testing/simulator/shrink.ts";
 const REGRESSIONS: Readonly<Record<string, readonly number[]>> = {
   "an owner that read on was taken for another hub under the same name": [1, 10, 12],
   "a fenced owner reported events as lost that another had processed": [29],
+  "what a hub refused was forgotten when something else of its frame failed": [31, 35, 46],
+  "a reset of a log that had just rotated looked like damage to whoever was reading it": [94],
 };
 
 const FRESH_SEEDS = 12;

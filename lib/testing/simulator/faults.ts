@@ -64,11 +64,11 @@ const WEIGHTS: Partial<Record<FaultKind, number>> = {
   "blob-late": 3,
   "hub-lost": 2,
   "hub-late": 2,
-  "cosmos-late": 2,
+  "cosmos-late": 3,
   "blob-outage": 0.5,
   "hub-outage": 0.5,
-  "retention-loss": 0.3,
-  reset: 0.3,
+  "retention-loss": 0.5,
+  reset: 0.5,
 };
 
 /** The faults of a seed: at least three, of which at least one makes another process take a task over. */

@@ -124,6 +124,7 @@ export class Host {
     const handled = this.#taskOf(process, trigger).handle(events, signal);
     const done = (failed: boolean): void => {
       end();
+      if (!failed) this.#expectCommitted(trigger, (events.at(-1) as HubEvent).sequenceNumber + 1);
       if (pump.invocation !== invocation) return;
       if (failed && this.#cluster.settings.retries) {
         const again = (): void => {
@@ -138,6 +139,17 @@ export class Host {
     pump.abandonNext = false;
     pump.invocation++;
     this.#checkpoint(pump);
+  }
+
+  /** A batch that was handled is in the log, whoever put it there. */
+  #expectCommitted({ fn, partition }: Trigger, position: number): void {
+    const { settings, committed, watch } = this.#cluster;
+    const key = taskKey(fn, partition);
+    const waits = settings.commitEvery > 0 || settings.faults.some(({ kind }) => kind === "reset");
+    if (waits || (committed.get(key) ?? 0) >= position || watch.violations.length > 0) return;
+    void this.#cluster.status(fn, partition).then((status) => {
+      if ((status?.position ?? 0) < position) watch.violate(`${key} was handled up to ${position}, its log says less`);
+    });
   }
 
   /** Written by whoever believes to own the partition: a stale owner sets it back. */
@@ -246,7 +258,7 @@ export class Host {
   #pause(life: Life, milliseconds: number): boolean {
     const { scheduler } = this.#cluster;
     life.wakesAt = scheduler.now + Math.ceil(milliseconds);
-    scheduler.after(scheduler.between(1_000, 30_000), () => this.#adopt());
+    scheduler.after(scheduler.between(200, 10_000), () => this.#adopt());
     scheduler.after(milliseconds + 1, () => this.#adopt());
     return true;
   }

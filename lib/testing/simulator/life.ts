@@ -1,4 +1,5 @@
 import type { World } from "../../engine/ports.ts";
+import { TidemarkError } from "../../errors.ts";
 import { mulberry32 } from "../virtual-world.ts";
 import type { Faults, Mishap, Service } from "./faults.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -21,6 +22,8 @@ export interface CallOptions {
   /** Decided by the caller: what happens to this call, or that nothing does. */
   readonly mishap?: Mishap | "none" | undefined;
 }
+
+const OVER = new TidemarkError("UNAVAILABLE", "The time for this batch is over.", { retryable: true });
 
 /** How long a client waits for an answer before it gives the call up. */
 const CALL_TIMEOUT_MS = 10_000;
@@ -106,8 +109,7 @@ export class Life implements World {
   /** A signal for one batch: aborted when its time is over or the process is told to stop, unless it ended before. */
   shift(milliseconds: number): { readonly signal: AbortSignal; readonly end: () => void } {
     const controller = new AbortController();
-    const abort = (): void =>
-      controller.abort(this.stop.signal.reason ?? new Error("The time for this batch is over."));
+    const abort = (): void => controller.abort(this.stop.signal.reason ?? OVER);
     const planned = this.after("shift", milliseconds, abort);
     if (this.stop.signal.aborted) abort();
     this.stop.signal.addEventListener("abort", abort, { once: true });

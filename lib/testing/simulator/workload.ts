@@ -36,7 +36,7 @@ const SECOND = 1_000;
 
 /** Bounds of the workload's event time, for the pipelines and for the plain recomputation of their results. */
 export const TIMES = {
-  outOfOrder: 20 * SECOND,
+  outOfOrder: 8 * SECOND,
   within: 60 * SECOND,
   stats: { size: 30 * SECOND, grace: 40 * SECOND },
   routes: { size: 60 * SECOND, grace: 20 * SECOND },

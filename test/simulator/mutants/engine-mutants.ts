@@ -34,8 +34,8 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     "failed-delivery-forgotten",
     "a frame stays pending until all sinks took it",
     "engine/outbox.ts",
-    "refusals.push(...(await this.#deliverFrame(frame, signal)));",
-    "refusals.push(...(await this.#deliverFrame(frame, signal).catch(() => [])));",
+    "const refusals = await this.#deliverFrame(frame, signal);",
+    "const refusals = await this.#deliverFrame(frame, signal).catch(() => []);",
   ),
   mutant(
     "trust-the-host",
