@@ -16,6 +16,9 @@ const MAX_ZIPPED_BYTES = 1024 * 1024;
 /** Large, and never part of an upload; walking them would only take time. */
 const SKIPPED = new Set(["node_modules", ".git", ".tidemark"]);
 
+/** Three functions, four partitions each. */
+const TRIGGER_PARTITIONS = 12;
+
 let folder: string;
 let services: Services;
 /** What the functions register when nothing is bundled. */
@@ -46,9 +49,20 @@ async function filesOf(root: string, path = root): Promise<string[]> {
   return (await Promise.all(found)).flat();
 }
 
+/** Loads an app folder in the host, waits until its triggers read every partition, and says which functions it has. */
 async function functionsOf(appFolder: string): Promise<string[]> {
-  const host = await startFunctionsHost({ appFolder, settings: { ...services.settings }, httpPort: 0 });
+  const reading = Promise.withResolvers<void>();
+  let partitions = 0;
+  const host = await startFunctionsHost({
+    appFolder,
+    settings: { ...services.settings },
+    httpPort: 0,
+    onEvent: ({ kind }) => {
+      if (kind === "partition-opened" && ++partitions === TRIGGER_PARTITIONS) reading.resolve();
+    },
+  });
   try {
+    await reading.promise;
     return host
       .functions()
       .map(({ name }) => name)
