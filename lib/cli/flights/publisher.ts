@@ -1,30 +1,29 @@
-import type { EventHubProducerClient } from "@azure/event-hubs";
 import { MARKER_PROPERTY } from "../../engine/headers.ts";
+import type { BulkSender } from "../../local/hub-client/bulk-sender.ts";
 import { partitionForKey } from "../../sources/partition-key.ts";
 import type { FlightMessage } from "./noise.ts";
 
-/** Events in a batch: large enough to be cheap, small enough for any message size limit of these events. */
+/** Events in a batch: large enough to be cheap. */
 const BATCH_EVENTS = 1000;
-const PARTITION_KEY_ANNOTATION = "x-opt-partition-key";
 
 /**
  * Publishes messages to the partition that the service would choose for their key, in order within each partition.
  *
- * A batch with `partitionKey` may hold one key only, a few events here, and batches of different keys would overtake
- * each other. So each batch names its partition, and each event carries its key, as the buffered producer of the
- * .NET SDK does it.
+ * A batch that leaves the choice to the service may hold one key only, a few events here, and batches of different keys
+ * would overtake each other. So each batch names its partition, and each event carries its key, as the buffered producer
+ * of the .NET SDK does it.
  */
 export class Publisher {
-  readonly #client: EventHubProducerClient;
+  readonly #sender: BulkSender;
   readonly #lanes: Lane[];
   readonly #keys = new Map<string, number>();
 
   /** `skipped` says how many messages of each partition to leave out because the hub has them already. */
-  constructor(client: EventHubProducerClient, partitions: number, skipped: readonly number[] = []) {
-    this.#client = client;
+  constructor(sender: BulkSender, partitions: number, skipped: readonly number[] = []) {
+    this.#sender = sender;
     this.#lanes = Array.from(
       { length: partitions },
-      (_, partition) => new Lane(client, String(partition), skipped[partition] ?? 0),
+      (_, partition) => new Lane(sender, String(partition), skipped[partition] ?? 0),
     );
   }
 
@@ -46,7 +45,7 @@ export class Publisher {
   async end(): Promise<void> {
     await this.flush();
     const marker = { body: Buffer.alloc(0), properties: { [MARKER_PROPERTY]: "end" } };
-    await Promise.all(this.#lanes.map(({ partitionId }) => this.#client.sendBatch([marker], { partitionId })));
+    await Promise.all(this.#lanes.map(({ partitionId }) => this.#sender.send(partitionId, [marker])));
   }
 
   #partitionOf(key: string): number {
@@ -61,14 +60,14 @@ export class Publisher {
 /** One partition's way: batches leave one after the other, and one may be filled while another is on its way. */
 class Lane {
   readonly partitionId: string;
-  readonly #client: EventHubProducerClient;
+  readonly #sender: BulkSender;
   #skip: number;
   #waiting: FlightMessage[] = [];
   #sending: Promise<void> = Promise.resolve();
   #underway = 0;
 
-  constructor(client: EventHubProducerClient, partitionId: string, skip: number) {
-    this.#client = client;
+  constructor(sender: BulkSender, partitionId: string, skip: number) {
+    this.#sender = sender;
     this.partitionId = partitionId;
     this.#skip = skip;
   }
@@ -98,31 +97,10 @@ class Lane {
     this.#waiting = [];
     this.#underway++;
     this.#sending = this.#sending.then(async () => {
-      await this.#sendAll(messages);
+      await this.#sender.send(this.partitionId, messages);
       this.#underway--;
     });
     // Whoever awaits the lane sees the failure; without a handler it would end the process first.
     this.#sending.catch(() => {});
   }
-
-  async #sendAll(messages: readonly FlightMessage[]): Promise<void> {
-    let batch = await this.#client.createBatch({ partitionId: this.partitionId });
-    for (const message of messages) {
-      const event = annotated(message);
-      if (batch.tryAdd(event)) continue;
-      await this.#client.sendBatch(batch);
-      batch = await this.#client.createBatch({ partitionId: this.partitionId });
-      batch.tryAdd(event);
-    }
-    await this.#client.sendBatch(batch);
-  }
-}
-
-function annotated({ partitionKey, body }: FlightMessage) {
-  return {
-    body,
-    bodyType: "data" as const,
-    messageAnnotations: { [PARTITION_KEY_ANNOTATION]: partitionKey },
-    header: { durable: true },
-  };
 }

@@ -30,9 +30,9 @@ export interface LivePublishing {
  */
 export async function publishLive(options: LivePublishing): Promise<void> {
   const { connectionString, flights, there, signal } = options;
-  const { EventHubProducerClient } = await import("@azure/event-hubs");
-  const client = new EventHubProducerClient(connectionString, FLIGHTS_HUB);
-  const publisher = new Publisher(client, FLIGHTS_PARTITIONS, there);
+  const { BulkSender } = await import("../../local/hub-client/bulk-sender.ts");
+  const sender = new BulkSender(connectionString, FLIGHTS_HUB);
+  const publisher = new Publisher(sender, FLIGHTS_PARTITIONS, there);
   const pace = new Pace(options.rate, publisher, options.onPublished, signal);
   try {
     for await (const messages of flightMessages(flights.table, departures(flights), options)) {
@@ -47,7 +47,7 @@ export async function publishLive(options: LivePublishing): Promise<void> {
     }
     await publisher.flush();
   } finally {
-    await client.close();
+    await sender.close();
   }
 }
 

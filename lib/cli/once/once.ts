@@ -92,9 +92,9 @@ async function publish(
   options: StartOptions,
   onCount: (published: number) => void,
 ): Promise<void> {
-  const { EventHubProducerClient } = await import("@azure/event-hubs");
-  const client = new EventHubProducerClient(session.services.settings.EventHubConnection, FLIGHTS_HUB);
-  const publisher = new Publisher(client, FLIGHTS_PARTITIONS);
+  const { BulkSender } = await import("../../local/hub-client/bulk-sender.ts");
+  const sender = new BulkSender(session.services.settings.EventHubConnection, FLIGHTS_HUB);
+  const publisher = new Publisher(sender, FLIGHTS_PARTITIONS);
   try {
     let published = 0;
     for await (const messages of flightMessages(flights.table, departures(flights), options)) {
@@ -109,7 +109,7 @@ async function publish(
     await publisher.end();
     onCount(published);
   } finally {
-    await client.close();
+    await sender.close();
   }
 }
 

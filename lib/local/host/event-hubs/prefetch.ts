@@ -1,4 +1,5 @@
-import type { HubReceiver, HubTrouble } from "./hub-connection.ts";
+import type { HubReceiver } from "../../hub-client/hub-connection.ts";
+import type { HubTrouble } from "../../hub-client/trouble.ts";
 import { type ReceivedEvent, readEvent } from "./received-event.ts";
 
 export interface PrefetchOptions {

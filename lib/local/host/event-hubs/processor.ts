@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type CheckpointStore, EventHubConsumerClient, type PartitionOwnership } from "@azure/event-hubs";
 import { messageOf } from "../../../errors.ts";
+import { HubConnection } from "../../hub-client/hub-connection.ts";
+import { HubTrouble } from "../../hub-client/trouble.ts";
 import type { EventHubsOptions, InitialOffset } from "../config/host-json.ts";
-import { HubConnection, HubTrouble } from "./hub-connection.ts";
 import type { PartitionPlace } from "./metadata.ts";
 import { partitionsToClaim } from "./ownership.ts";
 import { Prefetch } from "./prefetch.ts";

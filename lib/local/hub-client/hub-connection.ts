@@ -1,27 +1,10 @@
 import { createHmac, randomUUID } from "node:crypto";
 import type { EventEmitter } from "node:events";
 import { parseEventHubConnectionString } from "@azure/event-hubs";
-import rhea, {
-  type AmqpError,
-  type Connection,
-  type ConnectionOptions,
-  type EventContext,
-  type Receiver,
-  type Sender,
-} from "rhea";
+import rhea, { type Connection, type ConnectionOptions, type EventContext, type Receiver, type Sender } from "rhea";
+import { SenderLink } from "./sender-link.ts";
 import { type PayloadListener, SettledTransfers } from "./settled-transfers.ts";
-
-/** What a hub said, or what became of the connection to it. */
-export class HubTrouble extends Error {
-  /** AMQP's name of the condition, such as "amqp:link:stolen". */
-  readonly condition: string | undefined;
-
-  constructor(message: string, condition?: string) {
-    super(message);
-    this.name = "HubTrouble";
-    this.condition = condition;
-  }
-}
+import { HubTrouble, troubleOf } from "./trouble.ts";
 
 export interface ReceiverOptions {
   /** "hub/ConsumerGroups/group/Partitions/id" */
@@ -113,9 +96,7 @@ export class HubConnection {
 
   /** Opens a receiver at epoch 0, as the Functions host does; throws HubTrouble. */
   async openReceiver({ address, filter, name, onMessage }: ReceiverOptions): Promise<HubReceiver> {
-    const audience = `sb://${this.#address.host}/${address}`;
-    await this.#authorize(audience);
-    this.#audiences.add(audience);
+    const audience = await this.#authorized(address);
     const link = this.#connection.open_receiver({
       name: `${address}-${randomUUID()}`,
       credit_window: 0,
@@ -127,18 +108,12 @@ export class HubConnection {
         "com.microsoft:receiver-name": name,
       },
     });
-    const ended = Promise.withResolvers<HubTrouble>();
-    for (const event of ["receiver_close", "receiver_error", "session_close", "session_error"]) {
-      link.on(event, () => {
-        this.#transfers.ignore(link);
-        ended.resolve(troubleOf(link));
-      });
-    }
+    const ended = this.#endOf(link, "receiver");
     this.#transfers.listen(link, onMessage);
     await Promise.race([opened(link, "receiver"), this.#failed()]);
     return {
       addCredit: (count) => link.add_credit(count),
-      ended: Promise.race([ended.promise, this.ended]),
+      ended,
       close: () => {
         this.#transfers.ignore(link);
         this.#audiences.delete(audience);
@@ -147,9 +122,35 @@ export class HubConnection {
     };
   }
 
+  /** Opens a sender to "hub/Partitions/id"; throws HubTrouble. */
+  async openSender(address: string): Promise<SenderLink> {
+    await this.#authorized(address);
+    const link = this.#connection.open_sender({ target: { address } });
+    const ended = this.#endOf(link, "sender");
+    await Promise.race([opened(link, "sender"), this.#failed()]);
+    return new SenderLink(link, ended);
+  }
+
   close(): void {
     this.#connection.close();
     this.#end(new HubTrouble("The connection was closed."));
+  }
+
+  /** Resolves with the reason when a link is no more. */
+  #endOf(link: Receiver | Sender, kind: "receiver" | "sender"): Promise<HubTrouble> {
+    const ended = Promise.withResolvers<HubTrouble>();
+    for (const event of [`${kind}_close`, `${kind}_error`, "session_close", "session_error"]) {
+      link.on(event, () => ended.resolve(troubleOf(link)));
+    }
+    return Promise.race([ended.promise, this.ended]);
+  }
+
+  /** Presents a token for an address, now and from time to time; answers what it is for. */
+  async #authorized(address: string): Promise<string> {
+    const audience = `sb://${this.#address.host}/${address}`;
+    await this.#authorize(audience);
+    this.#audiences.add(audience);
+    return audience;
   }
 
   async #authorize(audience: string): Promise<void> {
@@ -246,14 +247,4 @@ async function inTime<T>(work: Promise<T>, what: string): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** The error that an endpoint or an event carries. */
-function troubleOf(source: unknown): HubTrouble {
-  const { error } = (source ?? {}) as { readonly error?: AmqpError | Error };
-  if (error === undefined) return new HubTrouble("The connection to the hub was closed.");
-  if (error instanceof Error) {
-    return new HubTrouble(error.message, (error as { readonly condition?: string }).condition);
-  }
-  return new HubTrouble(error.description ?? error.condition ?? "The hub closed the link.", error.condition);
 }

@@ -1,5 +1,5 @@
 import type { Connection, Receiver } from "rhea";
-import { valueEnd } from "../../hub/amqp-encoding.ts";
+import { valueEnd } from "../hub/amqp-encoding.ts";
 
 /*
  * rhea keeps the connection, its sessions and its links; what it would do for every transfer (decode the frame into
