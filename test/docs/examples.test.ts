@@ -11,8 +11,8 @@ const PRELUDE = `
 import assert from "node:assert/strict";
 import { app } from "@azure/functions";
 import * as tidemark from "tidemark";
-import { avg, blobTable, cosmos, cosmosTable, count, first, handle, last, max, min, quantile, stream, sum, table, toHub, tumbling } from "tidemark";
-import { testDriver } from "tidemark/testing";
+import { avg, blobTable, cosmos, cosmosTable, count, first, handle, last, max, min, quantile, stream, sum, sweep, table, toHub, tumbling, wakeUps } from "tidemark";
+import { simulate, testDriver } from "tidemark/testing";
 import { z } from "zod";
 const Flight = z.object({ id: z.string(), origin: z.string(), scheduled: z.iso.datetime(), delay: z.number() });
 declare const flight: z.infer<typeof Flight>;
