@@ -59,7 +59,7 @@ export const COMMANDS: readonly Command[] = [
       seeds: { type: "string", value: "N", help: "how many seeds to run (1000)" },
       first: { type: "string", value: "N", help: "the first of them (1)" },
       seed: { type: "string", value: "N", help: "run this seed alone and say what happened" },
-      events: { type: "string", value: "N", help: "how many events (100 to 160, by seed)" },
+      events: { type: "string", value: "N", help: "how many events (100 to 140, by seed)" },
       faults: { type: "string", value: "I,J,…", help: 'which of the seed\'s faults happen; "none" for none (all)' },
       mutants: { type: "boolean", help: "run deliberately broken variants instead, each until a seed catches it" },
       mutant: { type: "string", value: "NAME", help: "with --mutants: this one alone" },
@@ -81,6 +81,13 @@ export const COMMANDS: readonly Command[] = [
     options: {},
     parses: "everything itself",
     run: async (_values, args) => (await import("./infra/index.ts")).runInfra(args),
+  },
+  {
+    name: "dead-letters",
+    summary: "Lists, shows and redrives what a pipeline refused and what came too late.",
+    options: {},
+    parses: "everything itself",
+    run: async (_values, args) => (await import("./dead-letters/index.ts")).runDeadLetters(args),
   },
   {
     name: "doctor",

@@ -1,0 +1,52 @@
+import { eventTimeOf } from "../../engine/event-time.ts";
+import type { Plan } from "../../stream/plan.ts";
+import { validate } from "../../stream/schema.ts";
+import type { StoredRecord } from "./stored-record.ts";
+
+/** Why a record cannot go through the pipeline again; undefined when it can. */
+export function obstacleOf(record: StoredRecord, plan: Plan): string | undefined {
+  if (record.sequenceNumber < 0) return `it is what sink "${record.stage}" was sent, no event of the source`;
+  if (record.body === "")
+    return "it has no body: it stands for events that the hub no longer holds, or for an empty message";
+  const stage = plan.stages.findIndex(({ name }) => name === record.stage);
+  const before = plan.stages.slice(0, stage === -1 ? plan.stages.length : stage);
+  // "source" comes before all stages, a sink after them.
+  if (record.stage === "source") return undefined;
+  const window = before.find(({ kind }) => kind === "aggregate");
+  if (window) return `it is a result of "${window.name}", no event of the source`;
+  const split = record.kind === "late" ? before.find(({ kind }) => kind === "flatMap") : undefined;
+  if (split) return `"${split.name}" made several values of its event, and others of them may have passed`;
+  return undefined;
+}
+
+/** The record's event time by today's code, milliseconds since the epoch; undefined when it cannot be read. */
+export function eventTimeNow(record: StoredRecord, plan: Plan): number | undefined {
+  const { time, schema } = plan.source;
+  if (time === undefined) return undefined;
+  const bytes = Buffer.from(record.body, "base64");
+  const enqueuedTime = Date.parse(record.enqueuedTime ?? "") || 0;
+  const event = { sequenceNumber: 0, enqueuedTime, partitionKey: record.key, properties: {}, body: bytes };
+  try {
+    return eventTimeOf(time, validate(schema, JSON.parse(bytes.toString("utf8"))), event);
+  } catch {
+    const before = Date.parse(record.eventTime ?? "");
+    return Number.isNaN(before) ? undefined : before;
+  }
+}
+
+/** Why an event is late by a watermark, both in milliseconds since the epoch; undefined when it is not. */
+export function latenessOf(time: number, watermark: number, plan: Plan): string | undefined {
+  for (const { kind, name, state, hold = 0 } of plan.stages) {
+    const { within, size } = (state ?? {}) as { within?: number; size?: number };
+    if (kind === "dedupe" && within !== undefined && time + within <= watermark) {
+      return `"${name}" has forgotten what it knew of that time`;
+    }
+    if (kind === "aggregate" && size !== undefined) {
+      // What a window holds back is its grace and a millisecond.
+      const end = Math.floor(time / size) * size + size;
+      const isLate = end + hold - 1 <= watermark;
+      return isLate ? `its window of "${name}" ended at ${new Date(end).toISOString()} and is closed` : undefined;
+    }
+  }
+  return undefined;
+}
