@@ -36,7 +36,7 @@ const MAX_MESSAGE_BYTES = 1024 * 1024;
  * compares what comes of it with a run without faults. What differs, and what else must not be, is in `violations`.
  * Throws UNSUPPORTED for a pipeline that takes its watermark from upstream tasks.
  * @example
- * const { violations } = await simulate(delays, { seed: 7, events: flights, tables: { airports: [] } });
+ * const { violations } = await simulate(delays, { seed: 7, events: [flight], tables: { airports: [] } });
  * assert.deepEqual(violations, []);
  */
 export async function simulate(pipeline: Pipeline, options: SimulateOptions): Promise<RunResult> {
