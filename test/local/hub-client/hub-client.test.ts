@@ -133,6 +133,10 @@ test("events of several frames come in their place among small ones, and credit 
   await until(3);
   await new Promise((resolve) => setTimeout(resolve, 30));
   assert.equal(events.length, 3);
+  receiver.addCredit(1);
+  await until(4);
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  assert.equal(events.length, 4);
   receiver.addCredit(10);
   assert.deepEqual(
     (await until(6)).map(({ body }) => body.length),
@@ -200,7 +204,8 @@ test("what is sent in bulk is what the SDK would have sent", async (t) => {
     },
     { requiredKeys: ["body"] },
   );
-  const events = fc.sample(event, { numRuns: 500, seed: 3 }) as OutgoingEvent[];
+  const long = { body: Buffer.alloc(0), partitionKey: "k".repeat(128), properties: { long: "ö".repeat(200) } };
+  const events = [long, ...fc.sample(event, { numRuns: 500, seed: 3 })] as OutgoingEvent[];
   const sender = new BulkSender(hub.server.connectionString, "events");
   t.after(() => sender.close());
   await sender.send("0", events);

@@ -38,8 +38,7 @@ export function partitionsToClaim(balance: Balance): string[] {
   }
   for (; missing > 0; missing--) {
     const richest = others.reduce((a, b) => (b.length > a.length ? b : a), []);
-    // Taking one from an owner with as many as we shall have would only turn the tables.
-    if (richest.length <= share - missing + 1) break;
+    // Whoever has fewer than its share finds an owner with more than that, so nobody is robbed below it.
     const partition = pick(richest, random);
     richest.splice(richest.indexOf(partition), 1);
     claims.push(partition);
