@@ -94,7 +94,7 @@ export class Runtime {
     return this.#run(async () => {
       const { partition, events } = readBatch(payload, context.triggerMetadata);
       const slot = await this.#slotOf(fn, partition);
-      if ((await this.#shared)?.swept === false) this.#warnOfSilence(fn, context);
+      this.#warnOnce(fn, (await this.#shared)?.swept === true, context);
       await slot.handle(events, context);
     });
   }
@@ -229,14 +229,25 @@ export class Runtime {
     return { connections, tables: new TableCache(this.#world, connections), checkpoints, wakeUps, swept };
   }
 
-  /** Once for each function that relies on being woken in an app where nobody does. */
-  #warnOfSilence({ pipeline, description, commitEvery }: RunnableFunction, log: Log): void {
+  /** What is not as it should be, but no reason to stop: told with a function's first batch. */
+  #warnOnce(
+    { pipeline, description, commitEvery }: RunnableFunction,
+    swept: boolean,
+    context: InvocationContext,
+  ): void {
+    const { name } = description;
+    if (this.#warned.has(name)) return;
+    this.#warned.add(name);
+    if (context.functionName !== name) {
+      context.warn(
+        `Function "${context.functionName}" runs the pipeline "${name}": metrics and wake-ups call it that.`,
+      );
+    }
     const idle = pipeline.plan.source.time?.idle !== undefined;
-    if (this.#warned.has(description.name) || (!idle && commitEvery === 0)) return;
-    this.#warned.add(description.name);
+    if (swept || (!idle && commitEvery === 0)) return;
     const what = idle ? "closes windows in silence (idle)" : "gathers events for a commit (commit.every)";
-    log.warn(
-      `"${description.name}" ${what}, and nothing wakes it after its process has ended: register ` +
+    context.warn(
+      `"${name}" ${what}, and nothing wakes it after its process has ended: register ` +
         "app.storageQueue(name, wakeUps()) and app.timer(name, sweep()).",
     );
   }

@@ -136,6 +136,20 @@ describe("the runtime, on the local services", () => {
     await assert.rejects(one.handle(FUNCTION, ...batch("1", 69, 70)), { code: "UNAVAILABLE", retryable: true });
   });
 
+  it("says once that nobody wakes it when it relies on that, and when its function has another name", async () => {
+    const one = start();
+    const said: string[] = [];
+    const relying = { ...FUNCTION, commitEvery: 1_000 };
+    for (let i = 0; i < 2; i++) {
+      const [bodies, context] = batch("1", 0, 10);
+      context.functionName = "takings";
+      context.warn = (...parts) => void said.push(parts.join(" "));
+      await one.handle(relying, bodies, context);
+    }
+    assert.equal(said.length, 2);
+    assert.match(said.join("\n"), /"takings" runs the pipeline "orders"(.|\n)*commit\.every(.|\n)*sweep\(\)/);
+  });
+
   it("names all settings that are missing, with the first batch and with the next", async () => {
     const one = new Runtime({ EventHubConnection: hub.connectionString });
     for (let i = 0; i < 2; i++) {
