@@ -18,3 +18,19 @@ export function align(position: number, events: readonly HubEvent[]): Alignment 
   const gap = next !== undefined && next > position ? { from: position, to: next } : undefined;
   return { repeated, gap, fresh };
 }
+
+/** Cuts events where sequence numbers are missing between them. */
+export function contiguous(events: readonly HubEvent[]): readonly (readonly HubEvent[])[] {
+  const first = events[0];
+  const last = events.at(-1);
+  if (first === undefined || last === undefined) return [];
+  if (last.sequenceNumber - first.sequenceNumber === events.length - 1) return [events];
+  const runs: HubEvent[][] = [];
+  let expected = Number.NaN;
+  for (const event of events) {
+    if (event.sequenceNumber === expected) runs.at(-1)?.push(event);
+    else runs.push([event]);
+    expected = event.sequenceNumber + 1;
+  }
+  return runs;
+}

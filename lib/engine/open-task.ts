@@ -1,7 +1,7 @@
 import type { CheckpointLog, StartPoint } from "../checkpoint/checkpoint-log.ts";
 import { TidemarkError } from "../errors.ts";
 import { type Plan, shapeOf } from "../stream/plan.ts";
-import { align } from "./align.ts";
+import { align, contiguous } from "./align.ts";
 import { sinkStore } from "./chain.ts";
 import type { Frame, FrameStamp, StateContents, StoreChange } from "./frame.ts";
 import { Isolation } from "./isolation.ts";
@@ -79,8 +79,7 @@ export class OpenTask {
     await this.#deliver(signal);
     const { gap } = align(processor.position, events);
     if (gap !== undefined) await this.#repair(gap.to, signal);
-    const { fresh } = align(processor.position, events);
-    if (fresh.length > 0) await this.#process(fresh, signal);
+    await this.#processRead(events, signal);
   }
 
   async catchUp(signal: AbortSignal): Promise<number> {
@@ -131,16 +130,33 @@ export class OpenTask {
   async #repair(to: number, signal: AbortSignal): Promise<void> {
     const { processor } = this.#parts;
     if (processor.position >= to) return;
-    const { first } = await this.#ports.reader.bounds();
-    if (first > processor.position) await this.#lose(Math.min(first, to), signal);
+    await this.#loseBelow(to, signal);
     if (processor.position >= to) return;
     for await (const events of this.#ports.reader.read(processor.position, to, REPAIR_CHUNK)) {
       signal.throwIfAborted();
-      const { fresh } = align(processor.position, events);
-      if (fresh.length > 0) await this.#process(fresh, signal);
+      await this.#processRead(events, signal);
     }
+    await this.#loseBelow(to, signal);
     // The hub has nothing more below `to`: the rest are holes, which the next frame records.
     if (processor.position < to) processor.skip(to);
+  }
+
+  /** Processes what is new of events that were read; where some are missing, retention may have removed them just now. */
+  async #processRead(events: readonly HubEvent[], signal: AbortSignal): Promise<void> {
+    const { processor } = this.#parts;
+    for (const run of contiguous(align(processor.position, events).fresh)) {
+      const { gap } = align(processor.position, run);
+      if (gap !== undefined) await this.#loseBelow(gap.to, signal);
+      await this.#process(run, signal);
+    }
+  }
+
+  /** Takes note of what the hub no longer holds, up to a position. */
+  async #loseBelow(to: number, signal: AbortSignal): Promise<void> {
+    const { processor } = this.#parts;
+    if (processor.position >= to) return;
+    const { first } = await this.#ports.reader.bounds();
+    if (first > processor.position) await this.#lose(Math.min(first, to), signal);
   }
 
   async #lose(to: number, signal: AbortSignal): Promise<void> {
