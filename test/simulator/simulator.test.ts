@@ -5,17 +5,18 @@ import { faultsOf, runSeed } from "../../lib/testing/simulator/built-in.ts";
 import { commandOf } from "../../lib/testing/simulator/shrink.ts";
 
 /**
- * Seeds that once failed, by what they found. Chance moves on with every change of what a run does, so that a seed may
- * miss today what it found then; mutants hold the rules themselves.
+ * Seeds that failed before what they found was mended. Chance moves on when a run does something else, so that a seed may
+ * miss by now what it found; the rules themselves are held by tests of their own and by mutants.
  */
 const REGRESSIONS: Readonly<Record<string, readonly number[]>> = {
   "an owner that read on was taken for another hub under the same name": [1, 10, 12],
   "a fenced owner reported events as lost that another had processed": [29],
   "what a hub refused was forgotten when something else of its frame failed": [31, 35, 46],
   "a reset of a log that had just rotated looked like damage to whoever was reading it": [94],
+  "events that retention removed during a repair were taken for holes": [23],
 };
 
-const FRESH_SEEDS = 12;
+const FRESH_SEEDS = 8;
 
 async function passes(seed: number): Promise<void> {
   const { violations } = await runSeed({ seed });
@@ -30,7 +31,7 @@ describe("simulated runs", () => {
   }
 
   it("passes fixed seeds", async () => {
-    for (let seed = 100; seed < 112; seed++) await passes(seed);
+    for (let seed = 100; seed < 108; seed++) await passes(seed);
   });
 
   it("passes fresh seeds", async (t) => {
@@ -48,8 +49,12 @@ describe("simulated runs", () => {
   it("has at least three faults and one take-over in every seed, and enough to do", async () => {
     for (let seed = 1; seed <= 500; seed++) {
       const faults = faultsOf({ seed });
-      assert.ok(faults.length >= 3);
-      assert.match(String(faults[0]?.kind), /crash|zombie|rebalance/);
+      assert.ok(faults.length >= 4);
+      assert.match(String(faults[0]?.kind), /crash|zombie/);
+    }
+    for (let seed = 1; seed <= 6; seed++) {
+      const happened = Object.values((await runSeed({ seed })).faults);
+      assert.ok(happened.reduce((sum, count) => sum + count, 0) >= 3, `seed ${seed}`);
     }
     const { secondsVirtual, steps } = await runSeed({ seed: 3, only: [] });
     assert.ok(secondsVirtual > 10 && steps > 500);

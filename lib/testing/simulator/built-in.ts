@@ -9,7 +9,7 @@ import { builtInWorkload, SOURCE_HUB } from "./workload.ts";
 /** What of a seed is run: all of it, or less when it is being shrunk. */
 export interface SeedOptions {
   readonly seed: number;
-  /** Default: by seed, 100 to 160. */
+  /** Default: by seed, 100 to 140. */
   readonly events?: number | undefined;
   /** Default: by seed, 2 or 3. */
   readonly partitions?: number | undefined;
@@ -19,7 +19,7 @@ export interface SeedOptions {
 }
 
 /** Promises that settle in a usual run, about: faults are spread over this many. */
-const HORIZON = 2_000;
+const HORIZON = 900;
 
 /** The faults that a seed has. */
 export function faultsOf({ seed, only, kinds = FAULT_KINDS }: SeedOptions): readonly Fault[] {
@@ -29,13 +29,13 @@ export function faultsOf({ seed, only, kinds = FAULT_KINDS }: SeedOptions): read
 
 /** How many events a seed has. */
 export function eventsOf({ seed, events }: SeedOptions): number {
-  return events ?? 100 + Math.floor(mulberry32(seed ^ 0xc0de)() * 60);
+  return events ?? 100 + Math.floor(mulberry32(seed ^ 0xc0de)() * 40);
 }
 
 /** Runs the built-in workload with everything that a seed decides. */
 export function runSeed(options: SeedOptions): Promise<RunResult> {
   const random = mulberry32(options.seed ^ 0x5e77);
-  const partitions = 2 + Math.floor(random() * 2);
+  const partitions = random() < 0.8 ? 2 : 3;
   const settings = drawSettings(options.seed, faultsOf(options), random);
   const app = builtInWorkload({
     seed: options.seed,

@@ -58,7 +58,7 @@ export function drawSettings(seed: number, faults: readonly Fault[], random: () 
       attempts: pick(2, 4, 6),
     },
     retries: random() < 0.5,
-    batch: pick(8, 24, 60),
+    batch: pick(12, 40, 100),
     onLoss: faults.some(({ kind }) => kind === "retention-loss") ? "continue" : pick("stop", "continue"),
     commitEvery: pick(0, 0, 0, 500),
     shift: pick(2_000, 10_000, 60_000),

@@ -71,13 +71,18 @@ const WEIGHTS: Partial<Record<FaultKind, number>> = {
   reset: 0.5,
 };
 
-/** The faults of a seed: at least three, of which at least one makes another process take a task over. */
+/** Kinds that happen whenever their time comes; others may find nothing to spoil. */
+const CERTAIN: ReadonlySet<FaultKind> = new Set(["crash", "zombie", "clock"]);
+
+/** The faults of a seed: at least four, of which at least one makes another process take a task over. */
 export function drawFaults(seed: number, kinds: readonly FaultKind[], horizon: number): readonly Fault[] {
   const random = mulberry32(seed ^ 0x5eed);
-  const takeovers = kinds.filter((kind) => kind === "crash" || kind === "zombie" || kind === "rebalance");
+  const takeovers = kinds.filter((kind) => kind === "crash" || kind === "zombie");
+  const certain = kinds.filter((kind) => CERTAIN.has(kind));
   const total = kinds.reduce((sum, kind) => sum + (WEIGHTS[kind] ?? 1), 0);
   const draw = (index: number): FaultKind => {
-    if (index === 0 && takeovers.length > 0) return takeovers[Math.floor(random() * takeovers.length)] as FaultKind;
+    const sure = index === 0 ? takeovers : index < 3 ? certain : [];
+    if (sure.length > 0) return sure[Math.floor(random() * sure.length)] as FaultKind;
     let left = random() * total;
     for (const kind of kinds) {
       left -= WEIGHTS[kind] ?? 1;
@@ -85,10 +90,12 @@ export function drawFaults(seed: number, kinds: readonly FaultKind[], horizon: n
     }
     return kinds[0] as FaultKind;
   };
-  const count = kinds.length === 0 ? 0 : 3 + Math.floor(random() ** 2 * 22);
+  const count = kinds.length === 0 ? 0 : 4 + Math.floor(random() ** 2 * 20);
   return Array.from({ length: count }, (_, index) => {
     const kind = draw(index);
-    return { index, kind, at: Math.floor(random() * horizon), value: random() };
+    // Three faults happen for sure, while there is still something to do.
+    const latest = index < 3 ? horizon / 3 : horizon;
+    return { index, kind, at: Math.floor(random() * latest), value: random() };
   });
 }
 

@@ -28,6 +28,9 @@ interface Pump {
   invocation: number;
 }
 
+/** How long a host may wait for more events before it hands over the first. */
+const FETCH_MS = 500;
+
 /** What may go wrong and is said so; everything else is a violation. */
 const EXPECTED: ReadonlySet<string> = new Set(["UNAVAILABLE", "FENCED"]);
 
@@ -105,7 +108,7 @@ export class Host {
     const { scheduler, settings, hub } = this.#at(trigger);
     const events = hub.from(trigger.partition, pump.cursor, scheduler.between(1, settings.batch));
     if (events.length === 0) {
-      hub.onPublish(() => this.#soon(pump, scheduler.between(1, 60)));
+      hub.onPublish(trigger.partition, () => this.#soon(pump, scheduler.between(1, FETCH_MS)));
       return;
     }
     this.#invoke(pump, events);

@@ -32,7 +32,7 @@ export class SimHub {
   readonly #scheduler: Scheduler;
   readonly #log: HubEvent[][];
   readonly #first: number[];
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting: Set<() => void>[];
 
   constructor(scheduler: Scheduler, { name, partitions, maxBytes }: SimHubOptions) {
     this.name = name;
@@ -42,19 +42,21 @@ export class SimHub {
     this.#scheduler = scheduler;
     this.#log = Array.from({ length: partitions }, () => []);
     this.#first = Array.from({ length: partitions }, () => 0);
+    this.#waiting = Array.from({ length: partitions }, () => new Set());
   }
 
   publish(partition: number, event: Omit<HubEvent, "sequenceNumber" | "enqueuedTime">): void {
     const log = this.#log[partition] as HubEvent[];
     log.push({ ...event, sequenceNumber: log.length, enqueuedTime: this.#scheduler.now });
     this.#scheduler.trace(this.name, log.length);
-    for (const wake of this.#waiting) wake();
-    this.#waiting.clear();
+    const waiting = this.#waiting[partition] as Set<() => void>;
+    for (const wake of waiting) wake();
+    waiting.clear();
   }
 
-  /** Calls back once when the next event is published. */
-  onPublish(wake: () => void): void {
-    this.#waiting.add(wake);
+  /** Calls back once when the next event is published to a partition. */
+  onPublish(partition: number, wake: () => void): void {
+    this.#waiting[partition]?.add(wake);
   }
 
   /** All that was ever published, also what retention has removed. */

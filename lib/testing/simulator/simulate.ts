@@ -28,7 +28,7 @@ export interface SimulateOptions {
 }
 
 const SOURCE = "source";
-const HORIZON = 1_000;
+const HORIZON = 300;
 const MAX_MESSAGE_BYTES = 1024 * 1024;
 
 /**

@@ -157,7 +157,7 @@ function drawEvents({ seed, events, partitions }: WorkloadOptions): readonly Sim
   };
   for (let i = 0; i < events; i++) {
     // In bursts, with pauses that let tasks come to rest.
-    at += random() < 0.06 ? below(12_000) : below(150);
+    at += random() < 0.07 ? below(10_000) : below(60);
     const kind = random();
     const old = readings[below(readings.length)];
     if (kind < 0.08 && old !== undefined) send(JSON.stringify(old), old.key);

@@ -66,7 +66,14 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     "what retention removed is loss, and reported",
     "engine/open-task.ts",
     "if (first > processor.position) await this.#lose(Math.min(first, to), signal);",
-    "if (first > processor.position) processor.skip(Math.min(first, to));",
+    "if (first > processor.position) processor.skip(Math.min(first, to)); void signal;",
+  ),
+  mutant(
+    "losses-between-events-taken-for-holes",
+    "what retention removed while it was being read is loss too",
+    "engine/open-task.ts",
+    "if (gap !== undefined) await this.#loseBelow(gap.to, signal);",
+    "void gap;",
   ),
   mutant(
     "state-kept-after-a-throw",
