@@ -76,6 +76,20 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     "void gap;",
   ),
   mutant(
+    "stale-bounds",
+    "only a hub that is another one is taken for another one",
+    "engine/open-task.ts",
+    "log.recovered.position <= bounds.next ? bounds : await ports.reader.bounds()",
+    "bounds",
+  ),
+  mutant(
+    "loss-reported-by-a-fenced-owner",
+    "an owner that was fenced says nothing of the hub",
+    "engine/open-task.ts",
+    "      await this.#assertOwner();\n",
+    "",
+  ),
+  mutant(
     "state-kept-after-a-throw",
     "an event that makes user code throw touches nothing",
     "engine/effects.ts",

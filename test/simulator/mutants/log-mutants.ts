@@ -91,6 +91,13 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     "return { start: this.recovered.start, position, watermark, confirmed: this.#writer.sequence + 1, ledger, idleDue, pending: 0, openings: 0 };",
   ),
   mutant(
+    "reset-without-a-number",
+    "a frame carries the number of the one before it",
+    "checkpoint/reset.ts",
+    "sequence: last?.sequence ?? found.base?.sequence ?? 0",
+    "sequence: head.frames.at(-1)?.sequence ?? 0",
+  ),
+  mutant(
     "deleted-keys-come-back",
     "a snapshot is the fold of the frames it covers",
     "checkpoint/delta.ts",

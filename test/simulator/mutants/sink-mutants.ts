@@ -65,6 +65,13 @@ export const SINK_MUTANTS: readonly Mutant[] = [
     "      void [target, sequence, NO_WATERMARK];\n",
   ),
   mutant(
+    "refusals-told-once",
+    "what was refused is told again with the frame it belongs to",
+    "sinks/hub/partition-sender.ts",
+    "return [...this.#refused];",
+    "return this.#refused.splice(0);",
+  ),
+  mutant(
     "only-one-target-hears-the-watermark",
     "every target partition is told the watermark",
     "sinks/hub/sequences.ts",
