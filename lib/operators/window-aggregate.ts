@@ -17,7 +17,8 @@ export function windowAggregateNode(name: string, window: TumblingWindow, aggreg
   return {
     kind: "aggregate",
     name,
-    state: { window: window.kind, size: window.size, columns },
+    // The grace belongs to it: with a longer one, windows that have closed would open again with a part of their events.
+    state: { window: window.kind, size: window.size, grace: window.grace, columns },
     hold: holdOf(window),
     fansOut: true,
     open: (opening) =>

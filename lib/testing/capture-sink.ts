@@ -15,8 +15,8 @@ export function captureSink<T>(
   name: string,
   target: Sink<T>["target"],
   away: () => boolean = () => false,
+  values: T[] = [],
 ): Captured<T> {
-  const values: T[] = [];
   const delivered = new Set<string>();
   const sink: Sink<T> = {
     kind: "memory",

@@ -54,7 +54,8 @@ export class TestDriver {
   readonly hub: MemoryHub;
   readonly #captured = new Map<string, unknown[]>();
   readonly #side: { readonly sink: Sink<SideRecord>; readonly values: SideRecord[] };
-  readonly #pipeline: Pipeline;
+  readonly #tables: Readonly<Record<string, readonly unknown[]>>;
+  #pipeline: Pipeline;
   readonly #ports: TaskPorts;
   readonly #checkpoints: TaskPorts["checkpoints"];
   #task: Task;
@@ -63,7 +64,8 @@ export class TestDriver {
   constructor(pipeline: Pipeline, options: TestDriverOptions) {
     this.world = new VirtualWorld(new Date(options.now ?? FAR).getTime());
     this.hub = new MemoryHub(1, this.world.now());
-    this.#pipeline = this.#rewire(pipeline, options.tables ?? {});
+    this.#tables = options.tables ?? {};
+    this.#pipeline = this.#rewire(pipeline);
     this.#side = captureSink<SideRecord>("$side", { kind: "memory", name: "side" });
     this.#checkpoints = createCheckpointStore({ blobs: memoryBlobs(), world: this.world });
     this.#ports = {
@@ -175,13 +177,19 @@ export class TestDriver {
     this.#task = new Task(this.#pipeline, this.#ports);
   }
 
-  #rewire(pipeline: Pipeline, rows: Readonly<Record<string, readonly unknown[]>>): Pipeline {
+  /** Replaces the pipeline by another version of it, as a deployment does: the same log, other code. */
+  deploy(pipeline: Pipeline): void {
+    this.#pipeline = this.#rewire(pipeline);
+    this.restart();
+  }
+
+  #rewire(pipeline: Pipeline): Pipeline {
     const sinks = (pipeline.plan.sinks as readonly Sink<unknown>[]).map(({ name, target }) => {
-      const { sink, values } = captureSink<unknown>(name, target, () => this.sinksAway);
+      const { sink, values } = captureSink<unknown>(name, target, () => this.sinksAway, this.#captured.get(name));
       this.#captured.set(name, values);
       return sink;
     });
-    const stages = pipeline.plan.stages.map((stage) => withTables(stage, rows));
+    const stages = pipeline.plan.stages.map((stage) => withTables(stage, this.#tables));
     return { name: pipeline.name, plan: { ...pipeline.plan, stages, sinks } as Plan };
   }
 }

@@ -148,3 +148,16 @@ test("a second window counts the first one's results, however late they leave", 
     [3],
   );
 });
+
+test("a deployment that changes what a window's state depends on is refused, and names what changed", async () => {
+  const driver = testDriver(windowed(5));
+  await driver.send(reading(1));
+  driver.deploy(windowed(6));
+  await assert.rejects(driver.send(reading(2)), { code: "PLAN_CHANGED", message: /"stats".*grace/s });
+  driver.deploy(windowed(5, "final"));
+  await driver.send(reading(15));
+  assert.deepEqual(
+    driver.results<{ readings: number }>().map((r) => r.readings),
+    [2],
+  );
+});
