@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { EventHubProducerClient } from "@azure/event-hubs";
+import { CosmosClient } from "@azure/cosmos";
 import { departures } from "../../lib/cli/flights/departures.ts";
 import { flightMessages } from "../../lib/cli/flights/messages.ts";
 import { Publisher } from "../../lib/cli/flights/publisher.ts";
@@ -13,6 +13,7 @@ import { waitForEnd } from "../../lib/cli/once/once.ts";
 import { Watcher } from "../../lib/cli/once/watcher.ts";
 import { openSession } from "../../lib/cli/session.ts";
 import { verify } from "../../lib/cli/verify/verify.ts";
+import { BulkSender } from "../../lib/local/hub-client/bulk-sender.ts";
 
 const EVENTS = 2000;
 const DOWN_MS = 1500;
@@ -28,8 +29,8 @@ test("Cosmos DB and storage go away and come back in the middle of a run: nothin
   try {
     const { services } = session;
     const flights = await openFlights(EVENTS);
-    const client = new EventHubProducerClient(services.settings.EventHubConnection, "flights");
-    const publisher = new Publisher(client, 4);
+    const sender = new BulkSender(services.settings.EventHubConnection, "flights");
+    const publisher = new Publisher(sender, 4);
     let published = 0;
     const outages = new Map<number, "cosmos" | "storage">([
       [500, "cosmos"],
@@ -48,12 +49,30 @@ test("Cosmos DB and storage go away and come back in the middle of a run: nothin
       }
     }
     await publisher.end();
-    await client.close();
+    await sender.close();
     const logs = await waitForEnd(session, watcher);
     const found = await verify({ settings: services.settings, logs, documents: true });
     assert.deepEqual(found.firstDifferences, [], heard.join("\n"));
     assert.equal(found.balanced, true);
     assert.equal(found.events, EVENTS);
+
+    // The verification itself must notice: a wrong figure, a document too few, a document too many.
+    const cosmos = new CosmosClient(services.settings.CosmosConnection);
+    const { items } = cosmos.database("analytics").container("delays");
+    const { resources } = await items.query("SELECT TOP 2 * FROM c").fetchAll();
+    const [wrong, gone] = resources;
+    await items.upsert({ ...wrong, avgDelay: wrong.avgDelay + 1 });
+    await cosmos.database("analytics").container("delays").item(gone.id, gone.origin).delete();
+    await items.create({ id: "surplus", origin: "XYZ", windowStart: "2001-01-01T00:00:00.000Z" });
+    cosmos.dispose();
+    const again = await verify({ settings: services.settings, logs, documents: true });
+    assert.equal(again.differences, 3, again.firstDifferences.join("\n"));
+    for (const words of [/has avgDelay .* and it should be/, /is missing/, /should not be there/]) {
+      assert.ok(
+        again.firstDifferences.some((text) => words.test(text)),
+        String(words),
+      );
+    }
   } finally {
     watcher.close();
     await session.stop();
