@@ -72,7 +72,7 @@ param instanceMemoryMB int = 2048
 @minValue(1)
 @maxValue(1000)
 param maximumInstanceCount int = 40
-@description('Instances that each function keeps ready; with zone redundancy none or at least two.')
+@description('Instances that each function that reads a hub keeps ready; with zone redundancy none or at least two.')
 @minValue(0)
 @maxValue(20)
 param alwaysReadyInstances int = 0
@@ -147,10 +147,11 @@ var hasKafka = !empty(kafkaHubs)
 var hasCapture = !empty(filter(allHubs, hub => hub.?capture != null))
 var hasVault = customerManagedKeys || hasKafka
 var encryptHubs = customerManagedKeys && hubTier != 'Standard'
-var alwaysReady = filter(
-  map(manifest.functions, one => { name: 'function:${one.name}', instanceCount: alwaysReadyOverrides[?one.name] ?? alwaysReadyInstances }),
-  one => one.instanceCount > 0
-)
+// Each function is a scale group of its own, since none answers HTTP. What wakes pipelines may start cold.
+var groups = map(manifest.functions, one => {
+  name: 'function:${one.name}'
+  instanceCount: alwaysReadyOverrides[?one.name] ?? (contains(['eventHub', 'kafka'], one.trigger) ? alwaysReadyInstances : 0)
+})
 // Checkpoint logs are never deleted by age: the log of a quiet partition is old and alive.
 var expiringFolders = flatten(map(manifest.blobContainers, one => map(one.expiringFolders, folder => '${one.name}/${folder}')))
 
@@ -302,7 +303,7 @@ module app 'app.bicep' = {
     nodeVersion: nodeVersion
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
-    alwaysReady: alwaysReady
+    alwaysReady: filter(groups, one => one.instanceCount > 0)
     zoneRedundant: zoneRedundant
     publicAccess: publicAccess
     ipRanges: ipRanges

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { type Manifest, type ManifestHub, manifestSchema } from "../../lib/cli/infra/manifest.ts";
+import { type Manifest, type ManifestHub, manifestSchema, readersOf } from "../../lib/cli/infra/manifest.ts";
 import { settingsOf } from "../../lib/cli/infra/settings.ts";
 import type { Case } from "./assertions/case.ts";
 import { type Edit, evaluateInfra, INFRA, type Parameters, parametersOf } from "./environments.ts";
@@ -17,12 +17,25 @@ export const MANIFEST: Manifest = manifestSchema.parse(
   JSON.parse(readFileSync(resolve(INFRA, "manifest.json"), "utf8")),
 );
 
-/** An app that uses what this one does not: Kafka, Capture, compaction, queues, several keys, a reference container. */
+/** The same app without wake-ups: nothing of it has to do with queues. */
+export const ASLEEP: Manifest = sleep(MANIFEST);
+
+function sleep(manifest: Manifest): Manifest {
+  const parts = { ...manifest, queues: [] };
+  return manifestSchema.parse({
+    ...parts,
+    functions: readersOf(manifest),
+    settings: settingsOf(parts),
+    roles: manifest.roles.filter(({ scope }) => scope !== "queue"),
+  });
+}
+
+/** An app that uses what this one does not: Kafka, Capture, compaction, several keys, a reference container. */
 export const RICH: Manifest = enrich(MANIFEST);
 
 function enrich(manifest: Manifest): Manifest {
   const [hub] = manifest.hubs;
-  const [fn] = manifest.functions;
+  const [fn] = readersOf(manifest);
   const [container] = manifest.containers;
   if (!hub || !fn || !container) throw new Error("the manifest is empty");
   const kafka = {
@@ -55,7 +68,7 @@ function enrich(manifest: Manifest): Manifest {
       } as const,
     ],
     blobContainers: manifest.blobContainers,
-    queues: [{ name: "tidemark-wake-ups", connection: "TidemarkStorage", purpose: "wake-ups" } as const],
+    queues: manifest.queues,
   };
   return manifestSchema.parse({
     ...manifest,
@@ -75,7 +88,6 @@ function enrich(manifest: Manifest): Manifest {
     roles: [
       ...manifest.roles,
       { scope: "hub", resource: "rates", role: "send", because: "written by orders" },
-      { scope: "queue", resource: "tidemark-wake-ups", role: "write", because: "carries wake-ups" },
       { scope: "cosmosContainer", resource: "reference/tenants", role: "read", because: "is a reference table" },
     ],
   });
@@ -92,6 +104,7 @@ export const VARIATIONS: readonly Variation[] = [
   vary("prod", "prod", {}),
   vary("dev, rich", "dev", {}, RICH),
   vary("prod, rich", "prod", { hubSecondaryLocation: "northeurope", producerPrincipalIds: [PRODUCER()] }, RICH),
+  vary("prod without wake-ups", "prod", {}, ASLEEP),
   vary("restricted", "dev", { networkAccess: "restricted", allowedIpRanges: ["203.0.113.7", "198.51.100.0/24"] }),
   vary("public with ranges", "dev", { allowedIpRanges: ["203.0.113.7"] }),
   vary("nat and trusted ranges", "prod", {
@@ -125,7 +138,7 @@ export const VARIATIONS: readonly Variation[] = [
     instanceMemoryMB: 4096,
     maximumInstanceCount: 7,
     alwaysReadyInstances: 0,
-    alwaysReadyOverrides: { delays: 4 },
+    alwaysReadyOverrides: { delays: 4, "wake-ups": 2 },
     storageRedundancy: "Standard_GZRS",
     cosmosMaximumThroughput: 10000,
   }),

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { app as functionApp } from "@azure/functions";
 import type { AppDescription, FunctionDescription } from "../../lib/azure/app-description.ts";
 import { loadApp } from "../../lib/azure/registry.ts";
 import { deriveManifest } from "../../lib/cli/infra/derive.ts";
@@ -33,6 +34,11 @@ function fn(name: string, more: Partial<FunctionDescription> = {}): FunctionDesc
 }
 
 const app = (...functions: FunctionDescription[]): AppDescription => ({ functions, queues: [], timers: [] });
+const WAKERS: Pick<AppDescription, "queues" | "timers"> = {
+  queues: [{ name: "wake", connection: "Wakers", purpose: "wake-ups", place: "functions/wakers.ts:1" }],
+  timers: [{ purpose: "sweep", schedule: "0 */5 * * * *", place: "functions/wakers.ts:2" }],
+};
+const waking = (changed: Partial<AppDescription> = {}): AppDescription => ({ ...app(fn("a")), ...WAKERS, ...changed });
 const documents = (container: string, partitionKey: readonly string[] = ["/id"]): Sink => {
   return { kind: "cosmos", connection: "CosmosConnection", database: "shop", container, partitionKey };
 };
@@ -41,8 +47,14 @@ const messages = (eventHub: string, partitions = 4, connection = "EventHubConnec
 };
 
 describe("the manifest", () => {
-  test("in the repository is that of today's functions", async () => {
-    const fresh = formatManifest(deriveManifest(await loadApp(FUNCTIONS)));
+  test("in the repository is that of today's functions, and calls them as they do", async (context) => {
+    const names: unknown[] = [];
+    for (const kind of ["eventHub", "storageQueue", "timer"] as const) {
+      context.mock.method(functionApp, kind, (name: string) => void names.push(name));
+    }
+    const manifest = deriveManifest(await loadApp(FUNCTIONS));
+    assert.deepEqual(manifest.functions.map(({ name }) => name).sort(), names.sort());
+    const fresh = formatManifest(manifest);
     const stored = await readFile(join(INFRA, "manifest.json"), "utf8");
     // Where a function was declared is no part of it, so moving one changes nothing.
     assert.equal(stored, fresh, "infra/manifest.json is stale: run `npm run infra`");
@@ -96,6 +108,24 @@ describe("the manifest", () => {
         "cosmosContainer shop/users read",
       ],
     );
+  });
+
+  test("has the queue of wake-ups, the one for its poison, and what reads them", () => {
+    const { functions, queues, roles, settings } = deriveManifest(waking());
+    assert.deepEqual(functions.slice(1), [
+      { name: "wake-ups", trigger: "queue", queue: "wake" },
+      { name: "sweep", trigger: "timer", schedule: "0 */5 * * * *" },
+    ]);
+    assert.deepEqual(queues, [
+      { name: "wake", connection: "Wakers", purpose: "wake-ups" },
+      { name: "wake-poison", connection: "Wakers", purpose: "poison" },
+    ]);
+    assert.deepEqual(
+      roles.filter(({ scope }) => scope === "queue").map(({ resource, role }) => `${resource} ${role}`),
+      ["wake write", "wake-poison write"],
+    );
+    const names = settings.map(({ name }) => name).filter((name) => name.startsWith("Wakers"));
+    assert.deepEqual(names, ["Wakers__clientId", "Wakers__credential", "Wakers__queueServiceUri"]);
   });
 
   test("does not depend on the order of functions", () => {
@@ -161,6 +191,26 @@ const REFUSED: readonly (readonly [what: string, made: AppDescription, expected:
     "a hub's name that Event Hubs refuses",
     app(fn("a", { sinks: [messages("out!")] })),
     /"out!" \(functions\/a\.ts:1\): a hub is named/,
+  ],
+  [
+    "a queue's name that storage refuses",
+    waking({ queues: WAKERS.queues.map((one) => ({ ...one, name: "Wake_Ups" })) }),
+    /"Wake_Ups" \(functions\/wakers\.ts:1\): blob containers and queues/,
+  ],
+  [
+    "a queue's name with no room for its poison",
+    waking({ queues: WAKERS.queues.map((one) => ({ ...one, name: "q".repeat(57) })) }),
+    /blob containers and queues are named with 3–63/,
+  ],
+  [
+    "two functions for wake-ups",
+    waking({ queues: [...WAKERS.queues, ...WAKERS.queues.map((one) => ({ ...one, place: "other.ts:9" }))] }),
+    /two functions for wake-ups: functions\/wakers\.ts:1 and other\.ts:9/,
+  ],
+  [
+    "a pipeline that is called like what wakes it",
+    waking({ functions: [fn("sweep")] }),
+    /Two functions are called "sweep": functions\/sweep\.ts:1 and functions\/wakers\.ts:2/,
   ],
   [
     "a group's name that is too long",

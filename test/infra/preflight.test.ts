@@ -132,6 +132,11 @@ const REFUSED: readonly (readonly [
     { alwaysReadyOverrides: { delays: 1 } },
   ],
   [
+    "one always-ready instance of what wakes pipelines",
+    /^Function "wake-ups" keeps one instance ready/,
+    { alwaysReadyOverrides: { "wake-ups": 1 } },
+  ],
+  [
     "an override for no function",
     /names "delay", and there is no such function/,
     { alwaysReadyOverrides: { delay: 2 } },

@@ -1,11 +1,17 @@
-import { type AppDescription, checkApp, type FunctionDescription, hubsOf } from "../../azure/app-description.ts";
+import {
+  type AppDescription,
+  checkApp,
+  checkWakers,
+  type FunctionDescription,
+  hubsOf,
+} from "../../azure/app-description.ts";
 import { TIDEMARK_CONTAINER } from "../../azure/checkpoints.ts";
 import type { FrameStamp } from "../../engine/frame.ts";
 import { TidemarkError } from "../../errors.ts";
 import { FENCE_FIELD } from "../../sinks/cosmos/fence.ts";
 import { sideBlobName } from "../../sinks/side-output.ts";
 import { type Manifest, type ManifestHub, manifestSchema } from "./manifest.ts";
-import { DEFAULT_RETENTION_HOURS } from "./naming.ts";
+import { DEFAULT_RETENTION_HOURS, POISON_SUFFIX } from "./naming.ts";
 import { rolesOf } from "./roles.ts";
 import { settingsOf } from "./settings.ts";
 
@@ -18,24 +24,49 @@ type BlobContainer = Manifest["blobContainers"][number];
  */
 export function deriveManifest(app: AppDescription): Manifest {
   checkApp(app.functions);
+  checkWakers(app);
   const functions = [...app.functions].sort(by(({ name }) => name));
   const hubs = hubsOfApp(functions);
   const containers = containersOf(functions);
   const blobContainers = blobContainersOf(functions);
-  const parts = { hubs, containers, blobContainers, queues: [] };
-  return validate(functions, {
+  const parts = { hubs, containers, blobContainers, queues: queuesOf(app) };
+  return validate([...functions, ...app.queues, ...app.timers], {
     version: 1,
-    functions: functions.map((one) => ({
-      name: one.name,
-      trigger: "eventHub",
-      hub: one.hub,
-      consumerGroup: one.consumerGroup,
-      repairGroup: one.repairGroup,
-    })),
+    functions: [...functions.map(readerOf), ...wakersOf(app)],
     ...parts,
     settings: settingsOf(parts),
     roles: rolesOf(functions, parts),
   });
+}
+
+type Function = Manifest["functions"][number];
+
+function readerOf({ name, hub, consumerGroup, repairGroup }: FunctionDescription): Function {
+  return { name, trigger: "eventHub", hub, consumerGroup, repairGroup };
+}
+
+/** What wakes pipelines. An app has one of each, and calls it after its purpose. */
+function wakersOf({ functions, queues, timers }: AppDescription): Function[] {
+  const taken = new Map(functions.map(({ name, place }) => [name.toLowerCase(), place]));
+  for (const { purpose, place } of [...queues, ...timers]) {
+    const other = taken.get(purpose);
+    if (other === undefined) continue;
+    throw new TidemarkError("PLAN_INVALID", `Two functions are called "${purpose}": ${other} and ${place}.`, {
+      fix: "Give the pipeline another name.",
+    });
+  }
+  return [
+    ...queues.map(({ name: queue, purpose }): Function => ({ name: purpose, trigger: "queue", queue })),
+    ...timers.map(({ schedule, purpose }): Function => ({ name: purpose, trigger: "timer", schedule })),
+  ];
+}
+
+/** Each queue, and the one for what its trigger has given up, which the host would create otherwise. */
+function queuesOf({ queues }: AppDescription): Manifest["queues"] {
+  return queues.flatMap(({ name, connection, purpose }) => [
+    { name, connection, purpose },
+    { name: `${name}${POISON_SUFFIX}`, connection, purpose: "poison" as const },
+  ]);
 }
 
 function hubsOfApp(functions: readonly FunctionDescription[]): ManifestHub[] {
@@ -165,7 +196,7 @@ function sideFolders(): string[] {
 }
 
 /** Names are checked last, when the whole manifest is there, so that the message can say where a name comes from. */
-function validate(functions: readonly FunctionDescription[], manifest: Manifest): Manifest {
+function validate(declared: readonly { readonly place: string }[], manifest: Manifest): Manifest {
   const checked = manifestSchema.safeParse(manifest);
   if (checked.success) return checked.data;
   const problems = checked.error.issues.map(({ path, message }) => {
@@ -173,7 +204,7 @@ function validate(functions: readonly FunctionDescription[], manifest: Manifest)
       (inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key],
       manifest,
     );
-    const users = functions.filter((one) => JSON.stringify(one).includes(JSON.stringify(value)));
+    const users = declared.filter((one) => JSON.stringify(one).includes(JSON.stringify(value)));
     return `${JSON.stringify(value)} (${users.map(({ place }) => place).join(", ") || path.join(".")}): ${message}.`;
   });
   throw new TidemarkError("PLAN_INVALID", [...new Set(problems)].join("\n"), { fix: "Choose other names." });

@@ -53,10 +53,10 @@ function environmentOf(text: string): EnvironmentName {
 
 async function write(functions: string, file: string): Promise<number> {
   const { manifest, changed, added, dropped } = await writeManifest(await loadApp(functions), file);
-  const { hubs, containers, roles, settings } = manifest;
+  const { hubs, containers, queues, roles, settings } = manifest;
   console.log(
     `${file}: ${changed ? "written" : "up to date"}; ${manifest.functions.length} functions, ${hubs.length} hubs, ` +
-      `${containers.length} Cosmos DB containers, ${roles.length} roles, ${settings.length} settings.`,
+      `${containers.length} Cosmos DB containers, ${queues.length} queues, ${roles.length} roles, ${settings.length} settings.`,
   );
   for (const part of added) console.log(`  + ${part}`);
   for (const part of dropped) console.log(`  - ${part}`);

@@ -63,15 +63,32 @@ const blobContainer = z.strictObject({
   expiringFolders: z.array(z.string().endsWith("/")),
 });
 
-const queue = z.strictObject({ name: names.storage, connection: names.setting, purpose: z.enum(["wake-ups"]) });
+const queue = z.strictObject({
+  name: names.storage,
+  connection: names.setting,
+  /** The host moves what a queue's trigger gives up five times into a second queue: that is its poison. */
+  purpose: z.enum(["wake-ups", "poison"]),
+});
 
-const fn = z.strictObject({
+/** A function that reads a hub. */
+const reader = z.strictObject({
   name: z.string().min(1),
   trigger: z.enum(["eventHub", "kafka"]),
   hub: names.hub,
   consumerGroup: names.consumerGroup,
   repairGroup: names.consumerGroup,
 });
+
+const queueReader = z.strictObject({ name: z.string().min(1), trigger: z.literal("queue"), queue: names.storage });
+
+const timer = z.strictObject({
+  name: z.string().min(1),
+  trigger: z.literal("timer"),
+  /** Six fields, from seconds to weekdays, in UTC. */
+  schedule: z.string().regex(/^\S+( \S+){5}$/, { error: "a schedule has six fields" }),
+});
+
+const fn = z.discriminatedUnion("trigger", [reader, queueReader, timer]);
 
 /** Where a setting's value comes from; `app.bicep` has one line for each source. */
 export const SETTING_SOURCES = [
@@ -117,6 +134,12 @@ export const manifestSchema = z.strictObject({
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;
+export type ManifestReader = z.infer<typeof reader>;
 export type ManifestHub = Manifest["hubs"][number];
 export type ManifestRole = Manifest["roles"][number];
 export type ManifestSetting = Manifest["settings"][number];
+
+/** The functions that read a hub: the pipelines. */
+export function readersOf({ functions }: Pick<Manifest, "functions">): ManifestReader[] {
+  return functions.filter((one): one is ManifestReader => one.trigger === "eventHub" || one.trigger === "kafka");
+}

@@ -1,4 +1,4 @@
-import type { Manifest } from "./manifest.ts";
+import { type Manifest, readersOf } from "./manifest.ts";
 import type { InfraParameters } from "./parameters.ts";
 
 /** Looks at what is to be deployed where, and answers a sentence or nothing for each thing that cannot work. */
@@ -150,9 +150,13 @@ const checkZones: Rule = (_, { zoneRedundant, storageRedundancy }) => [
     `zoneRedundant promises to survive the loss of a zone, and ${storageRedundancy} does not: choose Standard_ZRS or Standard_GZRS.`,
 ];
 
-const checkReady: Rule = ({ functions }, { zoneRedundant, alwaysReadyInstances, alwaysReadyOverrides }) => {
-  const names = functions.map(({ name }) => name);
-  const counts = names.map((name): [string, number] => [name, alwaysReadyOverrides[name] ?? alwaysReadyInstances]);
+const checkReady: Rule = (manifest, { zoneRedundant, alwaysReadyInstances, alwaysReadyOverrides }) => {
+  const names = manifest.functions.map(({ name }) => name);
+  const readers = readersOf(manifest).map(({ name }) => name);
+  const counts = names.map((name): [string, number] => {
+    // What wakes pipelines may start cold: it is late by seconds, and never waited for.
+    return [name, alwaysReadyOverrides[name] ?? (readers.includes(name) ? alwaysReadyInstances : 0)];
+  });
   return [
     ...counts.map(
       ([name, count]) =>

@@ -20,7 +20,8 @@ export function rolesOf(functions: readonly FunctionDescription[], parts: Parts)
       return { scope: "blobContainer", resource: name, role: access, because: `holds ${purpose}` };
     }),
     ...parts.queues.map(({ name, purpose }): ManifestRole => {
-      return { scope: "queue", resource: name, role: "write", because: `carries ${purpose}` };
+      const because = purpose === "poison" ? "takes what was given up" : `carries ${purpose}`;
+      return { scope: "queue", resource: name, role: "write", because };
     }),
     ...parts.containers.map(({ database, name, access }): ManifestRole => {
       const because = access === "write" ? "holds results" : "is a reference table";

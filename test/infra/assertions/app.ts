@@ -55,7 +55,7 @@ export function settingsOfSite(one: Case): Map<string, string> {
 
 /** The connections that the pipelines' own code opens. */
 function connectionsOf(one: Case): SettingNeed[] {
-  const { hubs, containers, blobContainers } = one.manifest;
+  const { hubs, containers, blobContainers, queues } = one.manifest;
   const need = (service: SettingNeed["service"], names: readonly string[]) =>
     [...new Set(names)].map((name): SettingNeed => ({ name, service, usedBy: "a pipeline" }));
   return [
@@ -70,6 +70,10 @@ function connectionsOf(one: Case): SettingNeed[] {
     ...need(
       "Blob Storage",
       blobContainers.map(({ connection }) => connection),
+    ),
+    ...need(
+      "Queue Storage",
+      queues.map(({ connection }) => connection),
     ),
   ];
 }
@@ -92,11 +96,8 @@ function checkSettings(one: Case): string[] {
   } catch (thrown) {
     return [String(thrown)];
   }
-  // Triggers of queues and of Kafka are read by the host alone.
-  const prefixes = [
-    ...one.manifest.queues.map(({ connection }) => `${connection}__queueServiceUri`),
-    ...one.manifest.hubs.filter(({ kafka }) => kafka).map(({ connection }) => `${connection}__`),
-  ];
+  // Kafka's trigger is read by the host alone.
+  const prefixes = one.manifest.hubs.filter(({ kafka }) => kafka).map(({ connection }) => `${connection}__`);
   const missing = [...READ_BY_HOST].filter((name) => !there.has(name));
   const unread = [...there.keys()].filter(
     (name) => !read.has(name) && !prefixes.some((prefix) => name.startsWith(prefix)),
@@ -177,7 +178,10 @@ function checkScale(one: Case): string[] {
   const each = parameter(one, "alwaysReadyInstances", 0);
   const overrides = parameter<Readonly<Record<string, number>>>(one, "alwaysReadyOverrides", {});
   const wanted = one.manifest.functions
-    .map(({ name }) => ({ name: `function:${name}`, instanceCount: overrides[name] ?? each }))
+    .map(({ name, trigger }) => {
+      const reads = trigger === "eventHub" || trigger === "kafka";
+      return { name: `function:${name}`, instanceCount: overrides[name] ?? (reads ? each : 0) };
+    })
     .filter(({ instanceCount }) => instanceCount > 0);
   return [
     ...mustBe(one, SITE, `${scale}.instanceMemoryMB`, parameter(one, "instanceMemoryMB", 2048)),

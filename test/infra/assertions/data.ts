@@ -1,3 +1,4 @@
+import { readersOf } from "../../../lib/cli/infra/manifest.ts";
 import type { ConcreteResource } from "../bicep/program.ts";
 import {
   type Assertion,
@@ -251,7 +252,7 @@ function checkHubs(one: Case): string[] {
 }
 
 function checkReaders(one: Case): string[] {
-  const pairs = one.manifest.functions.flatMap(({ hub, consumerGroup, repairGroup }) => [
+  const pairs = readersOf(one.manifest).flatMap(({ hub, consumerGroup, repairGroup }) => [
     `${hub}/${consumerGroup}`,
     `${hub}/${repairGroup}`,
   ]);

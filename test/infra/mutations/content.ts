@@ -32,7 +32,7 @@ export const CONTENT: readonly Mutation[] = [
   ]),
   ...on("storage.bicep", ACCOUNTS, [
     ["[for container in containers: {", "[for container in take(containers, 1): {"],
-    ["[for queue in queues: {", "[for queue in take(queues, 0): {", "prod, rich"],
+    ["[for queue in queues: {", "[for queue in take(queues, 1): {"],
   ]),
   ...on("stores.bicep", LIFECYCLE, [
     ["map(expiringFolders, one", "map(containers, one"],
@@ -131,6 +131,10 @@ export const CONTENT: readonly Mutation[] = [
   ...on("hub.bicep", "a schema group is there when asked for", [
     ["if (!empty(schemaGroup))", "if (empty(schemaGroup))", "Premium without own keys"],
   ]),
+  ...on("main.bicep", SETTINGS, [
+    ["settings: manifest.settings", "settings: filter(manifest.settings, one => one.source != 'dataQueueEndpoint')"],
+  ]),
+  ...on("stores.bicep", VALUES, [["data.outputs.queueEndpoint", "''"]]),
   ...on("app.bicep", SETTINGS, [
     ["appSettings: map(settings,", "appSettings: map(take(settings, 3),"],
     ["name: setting.name\n", "name: replace(setting.name, '__clientId', '__clientID')\n"],
@@ -162,7 +166,9 @@ export const CONTENT: readonly Mutation[] = [
     ["maximumInstanceCount: maximumInstanceCount", "maximumInstanceCount: 40"],
   ]),
   ...on("main.bicep", SCALE, [
-    ["alwaysReadyOverrides[?one.name] ?? alwaysReadyInstances", "alwaysReadyInstances", "other sizes"],
+    ["alwaysReadyOverrides[?one.name] ?? (", "(", "other sizes"],
+    ["contains(['eventHub', 'kafka'], one.trigger) ?", "true ?"],
+    ["['eventHub', 'kafka']", "['eventHub']", "prod, rich"],
   ]),
   ...on("app.bicep", PUBLISHING, [
     ["allow: false", "allow: true"],
