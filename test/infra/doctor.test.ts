@@ -11,6 +11,7 @@ import { quotaCheck } from "../../lib/cli/doctor/checks/quota.ts";
 import { rightsCheck, surplusCheck } from "../../lib/cli/doctor/checks/rights.ts";
 import { settingsCheck } from "../../lib/cli/doctor/checks/settings.ts";
 import { clockCheck } from "../../lib/cli/doctor/checks/stores.ts";
+import { functionsCheck, queuesCheck } from "../../lib/cli/doctor/checks/wakers.ts";
 import { type Deployed, readDeployed } from "../../lib/cli/doctor/deployed.ts";
 import { explain } from "../../lib/cli/doctor/explain.ts";
 import { examine, runDoctor } from "../../lib/cli/doctor/index.ts";
@@ -20,7 +21,7 @@ import { type Services, startServices } from "../../lib/cli/services/start-servi
 import type { ConcreteResource } from "./bicep/program.ts";
 import { evaluateCase, MANIFEST, RICH, VARIATIONS } from "./cases.ts";
 import { SURROUNDINGS } from "./environments.ts";
-import { serveArm } from "./fake-arm.ts";
+import { type Published, serveArm } from "./fake-arm.ts";
 
 const problems = (findings: readonly Finding[]) =>
   findings.filter(({ state }) => state !== "good").map(({ what }) => what);
@@ -55,12 +56,62 @@ describe("the doctor, on local services,", () => {
     assert.deepEqual(seen.problems, []);
     assert.deepEqual(
       seen.reports.map(({ check }) => check),
-      ["settings", "names", "reach", "hubs", "Cosmos DB", "storage", "clock"],
+      ["settings", "names", "reach", "hubs", "Cosmos DB", "storage", "queues", "functions", "clock"],
     );
     const whats = seen.reports.flatMap(({ findings }) => findings.map(({ what }) => what));
     assert.ok(whats.includes("Hub flights has 4 partitions."));
     assert.ok(whats.some((what) => what.startsWith("Consumer group flights/delays-repair is there")));
     assert.ok(whats.includes("Container analytics/routes is keyed by /route."));
+    assert.ok(whats.includes("Queue tidemark-wake-ups comes with the first message."));
+    assert.ok(whats.includes('Timer sweep comes at "0 */5 * * * *", in UTC.'));
+    assert.ok(whats.some((what) => /^Queue Storage answers on (localhost|127\.0\.0\.1):\d+\.$/.test(what)));
+  });
+
+  test("counts wake-ups, and complains of those that were given up", async () => {
+    const [queue, poison] = MANIFEST.queues;
+    assert.ok(queue && poison);
+    const manifest: Manifest = {
+      ...MANIFEST,
+      queues: [
+        { ...queue, name: "counted" },
+        { ...poison, name: "counted-poison" },
+      ],
+    };
+    const connections = new AzureConnections(settingsOf(manifest, services.settings));
+    const storage = await connections.queues("TidemarkStorage");
+    const clients = manifest.queues.map(({ name }) => storage.getQueueClient(name));
+    for (const client of clients) await client.create();
+    const context = { manifest, environment: services.settings, connections, now: Date.now };
+    const before = await queuesCheck.run(context);
+    assert.deepEqual(before.map(({ what }) => what).sort(), [
+      "Queue counted is there; wake-ups under way: 0.",
+      "Queue counted-poison is empty.",
+    ]);
+    // One that waits for its time counts too.
+    await clients[0]?.sendMessage("{}", { visibilityTimeout: 60 });
+    await clients[1]?.sendMessage("{}");
+    const after = await queuesCheck.run(context);
+    assert.equal(after[0]?.what, "Queue counted is there; wake-ups under way: 1.");
+    assert.deepEqual(problems(after), ["Queue counted-poison is not empty; wake-ups that were given up: 1."]);
+    // In Azure, queues come with the deployment and nothing makes them later.
+    for (const client of clients) await client.delete();
+    const missing = await queuesCheck.run({ ...context, deployed: {} as Deployed });
+    assert.deepEqual(
+      problems(missing).map((what) => what.replace(/ on .*/, "")),
+      ["Queue counted does not exist", "Queue counted-poison does not exist"],
+    );
+    await connections.close();
+  });
+
+  test("says that a timer lacks the host's storage", async () => {
+    const { AzureWebJobsStorage: _, ...rest } = services.settings;
+    const found = problems(await functionsCheck.run({ manifest: MANIFEST, environment: rest, now: Date.now }));
+    assert.deepEqual(found, ["Timer sweep cannot start: AzureWebJobsStorage is not set."]);
+    const identity = { AzureWebJobsStorage__accountName: "host" };
+    assert.deepEqual(
+      problems(await functionsCheck.run({ manifest: MANIFEST, environment: identity, now: Date.now })),
+      [],
+    );
   });
 
   test("names what is missing or otherwise than declared", async () => {
@@ -99,9 +150,15 @@ describe("the doctor, on local services,", () => {
 
   test("says which host does not answer, in one sentence", async () => {
     const cosmos = `AccountEndpoint=http://127.0.0.1:1/;AccountKey=${Buffer.from("k").toString("base64")};`;
+    const storage =
+      "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;BlobEndpoint=http://127.0.0.1:1/a;QueueEndpoint=http://127.0.0.1:1/a;";
     const seen = await look(
       { ...MANIFEST, hubs: [] as never },
-      { environment: { ...services.settings, CosmosConnection: cosmos } },
+      { environment: { ...services.settings, CosmosConnection: cosmos, TidemarkStorage: storage } },
+    );
+    assert.ok(
+      seen.problems.includes("Queue tidemark-wake-ups: 127.0.0.1 refuses connections."),
+      seen.problems.join("\n"),
     );
     assert.ok(
       seen.problems.some((what) => /^Cosmos DB: 127\.0\.0\.1:1 refuses connections\.$/.test(what)),
@@ -114,9 +171,9 @@ describe("the doctor, on local services,", () => {
     const seen = await look(MANIFEST, { environment: {} });
     assert.deepEqual(
       seen.reports.map(({ check }) => check),
-      ["settings"],
+      ["settings", "functions"],
     );
-    for (const name of ["EventHubConnection", "CosmosConnection", "TidemarkStorage"])
+    for (const name of ["EventHubConnection", "CosmosConnection", "TidemarkStorage", "AzureWebJobsStorage"])
       assert.match(seen.problems.join(), new RegExp(name));
   });
 
@@ -139,16 +196,31 @@ async function deployed(
   manifest: Manifest,
   edit: (resources: readonly ConcreteResource[]) => readonly ConcreteResource[] = (all) => all,
   token = "good",
+  functions: readonly Published[] = publish(manifest),
 ): Promise<Deployed> {
   const variation = VARIATIONS.find((one) => one.name === name);
   assert.ok(variation);
   const { resources, outputs } = evaluateCase({ ...variation, manifest }).evaluated;
-  const server = await serveArm(edit(resources));
+  const server = await serveArm(edit(resources), functions);
   try {
     return await readDeployed(new Arm(server.url, async () => token), GROUP, String(outputs.AZURE_FUNCTION_APP_NAME));
   } finally {
     await server.close();
   }
+}
+
+/** The functions of a manifest as Azure shows them when they were published. */
+function publish({ functions }: Manifest): Published[] {
+  return functions.map((one): Published => {
+    const type = `${one.trigger}Trigger`;
+    const binding =
+      one.trigger === "queue"
+        ? { type, queueName: one.queue }
+        : one.trigger === "timer"
+          ? { type, schedule: one.schedule, runOnStartup: true }
+          : { type, [one.trigger === "kafka" ? "topic" : "eventHubName"]: one.hub, consumerGroup: one.consumerGroup };
+    return { name: one.name, properties: { isDisabled: false, config: { bindings: [binding] } } };
+  });
 }
 
 describe("the doctor, on a deployed app,", () => {
@@ -163,11 +235,8 @@ describe("the doctor, on a deployed app,", () => {
   ] as const) {
     test(`finds that "${name}" has every setting, right, hub and group, and none too many`, async () => {
       const app = await deployed(name, manifest);
-      for (const check of [settingsCheck, rightsCheck, surplusCheck, quotaCheck]) {
-        // Fully scaled out, a hundred instances for each function are within the quota of a region only for some.
-        const found = problems(await check.run(context(manifest, app))).filter(
-          (what) => !what.startsWith("Scaled out fully"),
-        );
+      for (const check of [settingsCheck, rightsCheck, functionsCheck, surplusCheck, quotaCheck]) {
+        const found = problems(await check.run(context(manifest, app)));
         assert.deepEqual(found, [], check.name);
       }
       assert.equal(app.isPrivate, name !== "dev");
@@ -185,6 +254,41 @@ describe("the doctor, on a deployed app,", () => {
       surplus.join(),
       /^The app has Azure Event Hubs Data Sender on .*eventhubs\/legs, which no function needs\.$/,
     );
+  });
+
+  test("names a right on a queue that is missing", async () => {
+    const app = await deployed("prod", MANIFEST, (all) => all.filter(({ symbol }) => symbol !== "queueAssignments[1]"));
+    assert.deepEqual(problems(await rightsCheck.run(context(MANIFEST, app))), [
+      "The app lacks Storage Queue Data Contributor on tidemark-wake-ups-poison (takes what was given up).",
+    ]);
+  });
+
+  test("names functions that are missing, disabled or published otherwise", async () => {
+    const shown = (change: (one: Published) => Published[]) =>
+      deployed("dev", MANIFEST, (all) => all, "good", publish(MANIFEST).flatMap(change));
+    const found = async (app: Deployed) => problems(await functionsCheck.run(context(MANIFEST, app)));
+    assert.deepEqual(await found(await shown(() => [])), ["The app holds no functions yet."]);
+    assert.deepEqual(await found(await shown((one) => (one.name === "sweep" ? [] : [one]))), [
+      "Function sweep is not in the app.",
+    ]);
+    const disabled = await shown((one) => [{ ...one, properties: { ...one.properties, isDisabled: true } }]);
+    assert.equal((await found(disabled)).length, MANIFEST.functions.length);
+    const hourly = { type: "timerTrigger", schedule: "0 0 * * * *" };
+    const slower = await shown((one) =>
+      one.name === "sweep" ? [{ ...one, properties: { config: { bindings: [hourly] } } }] : [one],
+    );
+    assert.deepEqual(await found(slower), [
+      'Function sweep is published with schedule "0 0 * * * *", and the manifest says "0 */5 * * * *".',
+    ]);
+  });
+
+  test("says when full scale is more than a region allows", async () => {
+    const app = await deployed("prod", MANIFEST);
+    const larger = { ...app, memoryMB: 4096, maximumInstances: 200 };
+    // Three pipelines on four partitions, two hundred readers of wake-ups and one sweep.
+    assert.deepEqual(problems(await quotaCheck.run(context(MANIFEST, larger))), [
+      `Scaled out fully, the functions take ${4096 * (12 + 200 + 1)} MB; a region allows 512000 MB unless your quota was raised.`,
+    ]);
   });
 
   test("names hubs and groups that no function needs", async () => {
@@ -230,6 +334,7 @@ describe("failures become sentences:", () => {
     [new AggregateError([], ""), /^It: it failed and does not say why$/],
     [failure({ code: "UnauthorizedError" }), /^It: you may not look at it\.$/],
     [failure({ statusCode: 403 }), /^It: you may not look at it\.$/],
+    [failure({ code: "QueueNotFound", statusCode: 404 }), /^It does not exist on h\.$/],
     [failure({ code: 404 }), /^It does not exist on h\.$/],
     [failure({ code: "MessagingEntityNotFoundError" }), /^It does not exist on h\.$/],
     [failure({ code: "ETIMEDOUT" }), /^It: h does not answer\.$/],

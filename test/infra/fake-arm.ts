@@ -4,14 +4,26 @@ import { guid } from "./bicep/functions.ts";
 import type { ConcreteResource } from "./bicep/program.ts";
 import type { Json } from "./bicep/values.ts";
 
-/** Answers like Azure Resource Manager would if the given resources were deployed; every list comes in pages of two. */
+/** A function as Azure Resource Manager shows it. */
+export interface Published {
+  readonly name: string;
+  readonly properties: Readonly<Record<string, Json>>;
+}
+
+/**
+ * Answers like Azure Resource Manager would if the given resources were deployed and functions published; every list
+ * comes in pages of two.
+ */
 export async function serveArm(
   resources: readonly ConcreteResource[],
+  functions: readonly Published[] = [],
 ): Promise<{ url: string; close: () => Promise<void> }> {
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? "", `http://${request.headers.host}`);
     if (request.headers.authorization !== "Bearer good") return void response.writeHead(403).end("{}");
-    const found = answer(resources, decodeURIComponent(url.pathname), url);
+    const path = decodeURIComponent(url.pathname);
+    const listed = /\/Microsoft\.Web\/sites\/[^/]+\/functions$/.test(path);
+    const found = listed ? page(functions.map(published), url) : answer(resources, path, url);
     response.writeHead(found === undefined ? 404 : 200, { "content-type": "application/json" });
     response.end(JSON.stringify(found ?? {}));
   });
@@ -48,6 +60,10 @@ function answer(resources: readonly ConcreteResource[], path: string, url: URL):
     resources.filter(({ id }) => id.startsWith(`${path}/`) && !id.slice(path.length + 1).includes("/")).map(shown),
     url,
   );
+}
+
+function published({ name, properties }: Published): Shown {
+  return { name: `app/${name}`, properties };
 }
 
 type Shown = Readonly<Record<string, Json>>;

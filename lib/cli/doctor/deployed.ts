@@ -22,6 +22,13 @@ export interface Grant {
   readonly place: string;
 }
 
+/** A function as it was published. */
+export interface DeployedFunction {
+  readonly disabled: boolean;
+  /** The properties of its trigger, such as `schedule`. */
+  readonly binding: Readonly<Record<string, unknown>>;
+}
+
 /** The deployed function app, read through Azure Resource Manager. */
 export interface Deployed {
   readonly isPrivate: boolean;
@@ -37,6 +44,8 @@ export interface Deployed {
   readonly cosmosId: string | undefined;
   readonly dataAccountId: string | undefined;
   readonly grants: readonly Grant[];
+  /** By name; empty before anything was published. */
+  readonly functions: ReadonlyMap<string, DeployedFunction>;
 }
 
 interface Site extends Resource {
@@ -79,7 +88,22 @@ export async function readDeployed(arm: Arm, groupId: string, appName: string): 
     cosmosId: cosmos?.id,
     dataAccountId: data?.id,
     grants: await readGrants(arm, groupId, cosmos?.id, principals),
+    functions: await readFunctions(arm, site.id),
   };
+}
+
+async function readFunctions(arm: Arm, siteId: string): Promise<Map<string, DeployedFunction>> {
+  type Published = Resource & {
+    properties: { isDisabled?: boolean; config?: { bindings?: readonly Readonly<Record<string, unknown>>[] } };
+  };
+  const all = await arm.list<Published>(`${siteId}/functions`, VERSIONS.sites);
+  return new Map(
+    all.map(({ name, properties: { isDisabled = false, config } }) => {
+      const trigger = config?.bindings?.find(({ type }) => /trigger$/i.test(String(type)));
+      // A function is named APP/FUNCTION.
+      return [name.split("/").at(-1) ?? name, { disabled: isDisabled, binding: trigger ?? {} }];
+    }),
+  );
 }
 
 function hostIn(settings: Environment, suffix: string): string {

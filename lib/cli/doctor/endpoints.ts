@@ -9,7 +9,11 @@ export interface Endpoint {
   readonly port: number;
 }
 
-const DEVELOPMENT_STORAGE = "http://127.0.0.1:10000";
+/** The two storage services: where the local one listens, and its part of a connection string and of a host name. */
+const STORAGE = {
+  "Blob Storage": { local: "http://127.0.0.1:10000", part: "BlobEndpoint", word: "blob" },
+  "Queue Storage": { local: "http://127.0.0.1:10001", part: "QueueEndpoint", word: "queue" },
+} as const;
 
 /** The hosts and ports that an app's settings name. */
 export function endpointsOf(settings: Settings): Endpoint[] {
@@ -27,10 +31,11 @@ function addressOf(service: Service, text: string): string | undefined {
   const parts = splitConnectionString(text) ?? {};
   if (service === "Event Hubs") return parts.Endpoint;
   if (service === "Cosmos DB") return parts.AccountEndpoint;
-  if (parts.UseDevelopmentStorage === "true") return DEVELOPMENT_STORAGE;
+  const { local, part, word } = STORAGE[service];
+  if (parts.UseDevelopmentStorage === "true") return local;
   return (
-    parts.BlobEndpoint ??
-    (parts.AccountName && `https://${parts.AccountName}.blob.${parts.EndpointSuffix ?? "core.windows.net"}`)
+    parts[part] ??
+    (parts.AccountName && `https://${parts.AccountName}.${word}.${parts.EndpointSuffix ?? "core.windows.net"}`)
   );
 }
 
@@ -41,8 +46,9 @@ function defaultPort(protocol: string, setting: { readonly kind: string; readonl
   return setting.emulator ? 5672 : 5671;
 }
 
-/** The host of a connection, for messages. */
-export function hostOf(settings: Settings | undefined, connection: string): string {
-  const found = settings && endpointsOf(settings).find((endpoint) => endpoint.connection === connection);
+/** The host of a connection to a service, for messages. */
+export function hostOf(settings: Settings | undefined, connection: string, service: Service): string {
+  const all = settings ? endpointsOf(settings) : [];
+  const found = all.find((endpoint) => endpoint.connection === connection && endpoint.service === service);
   return found ? found.host : connection;
 }

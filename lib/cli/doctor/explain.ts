@@ -33,7 +33,8 @@ function wordsOf(chain: readonly Failure[]): string {
 export function explain(thrown: unknown, what: string, host: string, right: string): Finding {
   const chain = chainOf(thrown);
   const words = wordsOf(chain);
-  if (/enotfound|eai_again|getaddrinfo/.test(words)) {
+  // Whole words: "QueueNotFound" is an answer of a host that is known.
+  if (/\benotfound\b|\beai_again\b|getaddrinfo/.test(words)) {
     return problem(
       `${what}: the name ${host} is not known here.`,
       "Check the setting; inside a VNet, check its private DNS zone and link.",

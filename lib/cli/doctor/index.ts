@@ -142,5 +142,5 @@ function print(reports: readonly Report[], json: boolean): void {
       console.log(`${SIGNS[state].padEnd(8)}${check}: ${what}${fix ? ` ${fix}` : ""}`);
   }
   const count = reports.flatMap(({ findings }) => findings).filter(({ state }) => state === "problem").length;
-  console.log(count === 0 ? "No problems." : `${count} problems.`);
+  console.log(count === 0 ? "No problems." : count === 1 ? "1 problem." : `${count} problems.`);
 }

@@ -14,6 +14,7 @@ export function settingsOf(manifest: Manifest, environment: Environment): Settin
       ),
       ...need("Cosmos DB", manifest.containers),
       ...need("Blob Storage", manifest.blobContainers),
+      ...need("Queue Storage", manifest.queues),
     ],
     environment,
   );

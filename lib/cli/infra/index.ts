@@ -72,7 +72,8 @@ async function check(manifestFile: string, parameterFile: string): Promise<numbe
   const manifest = await readManifest(manifestFile);
   const findings = preflight(manifest, await readParameters(parameterFile, process.env));
   for (const finding of findings) console.error(finding);
-  const verdict = findings.length === 0 ? "nothing stands against deploying" : `${findings.length} problems`;
+  const problems = findings.length === 1 ? "1 problem" : `${findings.length} problems`;
+  const verdict = findings.length === 0 ? "nothing stands against deploying" : problems;
   console.log(`${parameterFile}: ${verdict}.`);
   return findings.length === 0 ? 0 : 1;
 }

@@ -20,7 +20,7 @@ export const hubsCheck: Check = {
 
 async function checkHub({ connections, settings }: Context, hub: ManifestHub): Promise<Finding[]> {
   if (!connections) return [];
-  const host = hostOf(settings, hub.connection);
+  const host = hostOf(settings, hub.connection, "Event Hubs");
   try {
     const producer = await connections.eventHubProducer(hub.connection, hub.name);
     const { partitionIds } = await producer.getEventHubProperties();

@@ -5,6 +5,7 @@ import { quotaCheck } from "./quota.ts";
 import { rightsCheck, surplusCheck } from "./rights.ts";
 import { settingsCheck } from "./settings.ts";
 import { blobsCheck, clockCheck, cosmosCheck } from "./stores.ts";
+import { functionsCheck, queuesCheck } from "./wakers.ts";
 
 /** In the order in which one would look: what fails first explains what fails later. */
 export const CHECKS: readonly Check[] = [
@@ -15,6 +16,8 @@ export const CHECKS: readonly Check[] = [
   hubsCheck,
   cosmosCheck,
   blobsCheck,
+  queuesCheck,
+  functionsCheck,
   clockCheck,
   surplusCheck,
   quotaCheck,

@@ -1,3 +1,4 @@
+import type { Manifest } from "../../infra/manifest.ts";
 import { LIMITS } from "../../infra/preflight.ts";
 import { type Check, good, problem } from "../check.ts";
 
@@ -11,7 +12,8 @@ export const quotaCheck: Check = {
     if (!deployed) return [];
     const { tier, hubs } = deployed.namespace;
     const limit = LIMITS[tier as keyof typeof LIMITS] ?? LIMITS.Standard;
-    const memory = deployed.memoryMB * deployed.maximumInstances * manifest.functions.length;
+    const instances = manifest.functions.map((one) => instancesOf(manifest, one, deployed.maximumInstances));
+    const memory = deployed.memoryMB * instances.reduce((sum, count) => sum + count, 0);
     const groups = [...hubs].filter(([, list]) => list.length >= limit.groups);
     return [
       hubs.size > limit.hubs * 0.9
@@ -35,3 +37,10 @@ export const quotaCheck: Check = {
     ];
   },
 };
+
+/** How far a function scales out: to an instance for each partition, and a timer to one. */
+function instancesOf({ hubs }: Manifest, one: Manifest["functions"][number], maximum: number): number {
+  if (one.trigger === "timer") return 1;
+  if (one.trigger === "queue") return maximum;
+  return Math.min(maximum, hubs.find(({ name }) => name === one.hub)?.partitions ?? maximum);
+}

@@ -27,7 +27,7 @@ async function checkContainer({ connections, settings }: Context, one: Container
     return explain(
       thrown,
       what,
-      hostOf(settings, one.connection),
+      hostOf(settings, one.connection, "Cosmos DB"),
       "the role Cosmos DB Built-in Data Reader on the container",
     );
   }
@@ -61,7 +61,7 @@ async function checkBlobs(
     return explain(
       thrown,
       what,
-      hostOf(settings, one.connection),
+      hostOf(settings, one.connection, "Blob Storage"),
       "the role Storage Blob Data Reader on the container",
     );
   }
@@ -89,7 +89,8 @@ export const clockCheck: Check = {
           return text ? new Date(text) : undefined;
         },
       );
-    if (!date) return [unknown(`The clock of ${hostOf(settings, first.connection)} could not be read.`)];
+    if (!date)
+      return [unknown(`The clock of ${hostOf(settings, first.connection, "Blob Storage")} could not be read.`)];
     // The answer was written between asking and receiving, to the second.
     const skew = Math.max(0, Math.abs(date.getTime() - (before + now()) / 2) - 1_000);
     if (skew <= SKEW_MS) return [good("The clock agrees with the storage service's.")];
