@@ -24,6 +24,8 @@ export interface DrainOptions {
   readonly failure: () => string | undefined;
 }
 
+const TASKS = new Set(PIPELINES.map(({ name }) => name));
+
 /** The end state of every task, by pipeline. */
 export type Drained = Readonly<Record<string, readonly LogStatus[]>>;
 
@@ -38,8 +40,8 @@ export async function drained(options: DrainOptions): Promise<Drained> {
   for (;;) {
     const failure = options.failure();
     if (failure !== undefined) throw new TidemarkError("UNAVAILABLE", failure);
-    // Asking the hubs costs time that the host could use; while anything runs, the answer is known.
-    const running = options.host.status().some((row) => row.running > 0);
+    // Asking the hubs costs time that the host could use; while a task is at work, the answer is known.
+    const running = options.host.status().some((row) => row.running > 0 && TASKS.has(row.functionName));
     const ends = running ? undefined : await endsOf(options.hubs);
     if (ends !== undefined && hostIsIdle(options.host, ends)) {
       const states = await readLogs(options.logs, ends);
