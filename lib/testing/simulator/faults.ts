@@ -67,7 +67,7 @@ const WEIGHTS: Partial<Record<FaultKind, number>> = {
   "cosmos-late": 3,
   "blob-outage": 0.5,
   "hub-outage": 0.5,
-  "retention-loss": 0.5,
+  "retention-loss": 0.8,
   reset: 0.5,
 };
 

@@ -304,7 +304,8 @@ export class Host {
     const done = readers.map((one) => this.#cluster.committed.get(taskKey(one, partition)) ?? 0);
     const resettable = this.#cluster.settings.faults.some(({ kind }) => kind === "reset");
     if (resettable || Math.min(...done) === 0) return false;
-    hub.expire(partition, Math.min(...done) + more);
+    if (more > 0 && more % 2 === 0) hub.expireUnderReader(partition, more);
+    else hub.expire(partition, Math.min(...done) + more);
     return true;
   }
 

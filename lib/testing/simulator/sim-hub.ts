@@ -32,6 +32,7 @@ export class SimHub {
   readonly #scheduler: Scheduler;
   readonly #log: HubEvent[][];
   readonly #first: number[];
+  readonly #catching = new Map<number, number>();
   readonly #waiting: Set<() => void>[];
 
   constructor(scheduler: Scheduler, { name, partitions, maxBytes }: SimHubOptions) {
@@ -81,6 +82,21 @@ export class SimHub {
   /** Retention removes what is below a sequence number. */
   expire(partition: number, first: number): void {
     this.#first[partition] = Math.max(this.first(partition), Math.min(first, this.next(partition)));
+  }
+
+  /** Retention catches up with the next reader of a partition: so many events from where it reads on are gone. */
+  expireUnderReader(partition: number, events: number): void {
+    this.#catching.set(partition, events);
+  }
+
+  /** What a receiver gets that has come to a sequence number. */
+  receive(partition: number, sequenceNumber: number, limit: number): readonly HubEvent[] {
+    const events = this.#catching.get(partition);
+    if (events !== undefined && sequenceNumber < this.next(partition)) {
+      this.#catching.delete(partition);
+      this.expire(partition, sequenceNumber + events);
+    }
+    return this.from(partition, sequenceNumber, limit);
   }
 
   /** A producer as one process has it: exactly the calls that the hub sink makes. */
@@ -228,7 +244,7 @@ class SimSubscription implements Subscription {
     let events: readonly HubEvent[];
     try {
       events = await this.#life.call({ service: "reader", label: "receive", changes: false, fail: busy }, () =>
-        this.#hub.from(this.#partition, this.#at, this.#limit),
+        this.#hub.receive(this.#partition, this.#at, this.#limit),
       );
     } catch (error) {
       if (this.#isQuiet(error)) this.#soon(() => void this.#give([]), this.#quietMs);

