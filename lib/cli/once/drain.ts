@@ -24,7 +24,7 @@ export interface DrainOptions {
   readonly failure: () => string | undefined;
 }
 
-const TASKS = new Set(PIPELINES.map(({ name }) => name));
+const TASKS = new Set<string>(PIPELINES.map(({ name }) => name));
 
 /** The end state of every task, by pipeline. */
 export type Drained = Readonly<Record<string, readonly LogStatus[]>>;
