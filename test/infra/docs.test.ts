@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { test } from "node:test";
 import { parseBicep } from "./bicep/parser.ts";
-import { evaluateCase, VARIATIONS } from "./cases.ts";
+import { evaluateCase, MANIFEST, VARIATIONS } from "./cases.ts";
 import { INFRA } from "./environments.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
@@ -69,6 +69,37 @@ test("the costs add up to what the guide says", () => {
   for (const column of [2, 3]) {
     const sum = rows.slice(0, -1).reduce((all, row) => all + Number(row[column]), 0);
     assert.equal(sum, Number(rows.at(-1)?.[column]));
+  }
+});
+
+test("the costs count what is deployed", () => {
+  const [, prod] = VARIATIONS;
+  assert.ok(prod);
+  const { resources } = evaluateCase(prod).evaluated;
+  for (const [part, type] of [
+    ["private endpoints", "Microsoft.Network/privateEndpoints"],
+    ["DNS zones", "Microsoft.Network/privateDnsZones"],
+  ]) {
+    const [, price = ""] = table("part").find(([name]) => name === part) ?? [];
+    const count = resources.filter((one) => one.type === type).length;
+    assert.ok(price.endsWith(`: ${count}`), `${part}: there are ${count}, the guide says ${price}`);
+  }
+});
+
+test("every role that the manifest asks for is in the table of roles", () => {
+  const scopes = new Set(MANIFEST.roles.map(({ scope, role }) => `${scope} ${role}`));
+  const rows = table("what");
+  const wanted: Record<string, RegExp> = {
+    "hub receive": /^Azure Event Hubs Data Receiver/,
+    "hub send": /^Azure Event Hubs Data Sender/,
+    "blobContainer read": /^Storage Blob Data Reader/,
+    "blobContainer write": /^Storage Blob Data Contributor/,
+    "queue write": /^Storage Queue Data Contributor/,
+    "cosmosContainer write": /^Cosmos DB Built-in Data Contributor/,
+  };
+  for (const scope of scopes) {
+    const role = wanted[scope];
+    assert.ok(role && rows.some(([, name = ""]) => role.test(name)), `the guide does not say who gets "${scope}"`);
   }
 });
 
