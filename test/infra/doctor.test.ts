@@ -13,6 +13,7 @@ import { settingsCheck } from "../../lib/cli/doctor/checks/settings.ts";
 import { clockCheck } from "../../lib/cli/doctor/checks/stores.ts";
 import { functionsCheck, queuesCheck } from "../../lib/cli/doctor/checks/wakers.ts";
 import { type Deployed, readDeployed } from "../../lib/cli/doctor/deployed.ts";
+import { endpointsOf } from "../../lib/cli/doctor/endpoints.ts";
 import { explain } from "../../lib/cli/doctor/explain.ts";
 import { examine, runDoctor } from "../../lib/cli/doctor/index.ts";
 import { settingsOf } from "../../lib/cli/doctor/settings-of.ts";
@@ -64,7 +65,8 @@ describe("the doctor, on local services,", () => {
     assert.ok(whats.includes("Container analytics/routes is keyed by /route."));
     assert.ok(whats.includes("Queue tidemark-wake-ups comes with the first message."));
     assert.ok(whats.includes('Timer sweep comes at "0 */5 * * * *", in UTC.'));
-    assert.ok(whats.some((what) => /^Queue Storage answers on (localhost|127\.0\.0\.1):\d+\.$/.test(what)));
+    const [, port] = /QueueEndpoint=http:\/\/[^:;]+:(\d+)/.exec(services.settings.TidemarkStorage ?? "") ?? [];
+    assert.ok(whats.some((what) => what.startsWith("Queue Storage answers on") && what.endsWith(`:${port}.`)));
   });
 
   test("counts wake-ups, and complains of those that were given up", async () => {
@@ -360,6 +362,26 @@ test("private addresses are told from public ones", () => {
   assert.deepEqual(
     no.map(isPrivateAddress),
     no.map(() => false),
+  );
+});
+
+test("each storage service has an address of its own, in every form of a setting", () => {
+  const endpoints = (environment: Record<string, string>) =>
+    endpointsOf(settingsOf({ ...MANIFEST, hubs: [], containers: [] }, environment)).map(
+      ({ service, host, port }) => `${service} ${host}:${port}`,
+    );
+  assert.deepEqual(endpoints({ TidemarkStorage: "UseDevelopmentStorage=true" }), [
+    "Blob Storage 127.0.0.1:10000",
+    "Queue Storage 127.0.0.1:10001",
+  ]);
+  const azure = ["Blob Storage a.blob.core.windows.net:443", "Queue Storage a.queue.core.windows.net:443"];
+  assert.deepEqual(endpoints({ TidemarkStorage: "AccountName=a;AccountKey=a2V5" }), azure);
+  assert.deepEqual(
+    endpoints({
+      TidemarkStorage__blobServiceUri: "https://a.blob.core.windows.net",
+      TidemarkStorage__queueServiceUri: "https://a.queue.core.windows.net",
+    }),
+    azure,
   );
 });
 
