@@ -29,7 +29,7 @@ export interface Session {
 const TABLE_CONTAINER = "tables";
 const AIRPORTS_BLOB = "airports.csv";
 /** A worker as on a small instance: on a large machine Node would let garbage pile up before it collects any. */
-const WORKER_HEAP = ["--max-semi-space-size=8", "--max-old-space-size=1024"];
+const WORKER_HEAP = ["--max-semi-space-size=16", "--max-old-space-size=1024"];
 /** A clean stop is to take less than three seconds in all. */
 const DRAIN_MS = 1200;
 
