@@ -9,20 +9,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const OLDEST = [22, 6];
-/** From here on `node:sqlite` needs no switch. */
-const SQLITE_BY_DEFAULT = [22, 13];
+/** The first with `node:sqlite` as the local Cosmos DB needs it, and with a compile cache. */
+const OLDEST = [22, 13];
 
-function olderThan(wanted) {
+function isTooOld() {
   const [major, minor] = process.versions.node.split(".").map(Number);
-  return major < wanted[0] || (major === wanted[0] && minor < wanted[1]);
+  return major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]);
 }
 
 /** What this Node and all its children must be told. */
 function neededOptions() {
   const options = ["--disable-warning=ExperimentalWarning"];
   if (!process.features.typescript) options.push("--experimental-strip-types");
-  if (olderThan(SQLITE_BY_DEFAULT)) options.push("--experimental-sqlite");
   return options;
 }
 
@@ -45,7 +43,7 @@ function keepCompiledCode() {
   process.env.NODE_COMPILE_CACHE = process.env.NODE_COMPILE_CACHE || folder;
 }
 
-if (olderThan(OLDEST)) {
+if (isTooOld()) {
   console.error(
     `tidemark: Node ${OLDEST.join(".")} or newer is needed and this is ${process.versions.node}; ` +
       "`npm ci` installs a fitting one that `npm start` and `npm run` use.",
