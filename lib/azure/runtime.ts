@@ -1,6 +1,7 @@
 import type { InvocationContext } from "@azure/functions";
 import type { CheckpointStore } from "../checkpoint/checkpoint-log.ts";
 import type { World } from "../engine/ports.ts";
+import { Seclusion } from "../engine/seclusion.ts";
 import type { StartPosition } from "../engine/start.ts";
 import { TableCache } from "../engine/tables.ts";
 import { Task } from "../engine/task.ts";
@@ -65,6 +66,7 @@ export class Runtime {
   readonly #timing: Timing;
   readonly #functions = new Map<string, RunnableFunction>();
   readonly #slots = new Map<string, Promise<Slot>>();
+  readonly #seclusion = new Seclusion();
   readonly #running = new Set<Promise<void>>();
   readonly #stop = new AbortController();
   /** Ends sweeps and wake-ups: unlike batches they need not be brought to an end. */
@@ -192,6 +194,7 @@ export class Runtime {
       connections,
       sideOutput: sides,
       tables,
+      seclusion: this.#seclusion,
     };
     return new Slot((ports) => new Task(pipeline, { ...shared, from, onLoss, commitEvery, ...ports }), {
       world: this.#world,

@@ -10,18 +10,49 @@ const OPENINGS_BEFORE_CARE = 3;
 const ATTEMPTS_PER_EVENT = 3;
 
 /**
+ * What a living process remembers of the event that it announced last, over all openings of the task: as long as there is
+ * somebody to remember, the process has not died of it.
+ */
+export class Witness {
+  #announced: number | undefined;
+  #deathsBefore = 0;
+  #survived = false;
+
+  announce(sequenceNumber: number, deathsBefore: number): void {
+    this.#announced = sequenceNumber;
+    this.#deathsBefore = deathsBefore;
+    this.#survived = false;
+  }
+
+  /** The code of the announced event came back, whether or not its commit will succeed. */
+  survive(): void {
+    this.#survived = true;
+  }
+
+  /** How many processes an event has ended, when the log says that it was begun so often. */
+  deaths(sequenceNumber: number, begun: number): number {
+    if (this.#announced !== sequenceNumber) return begun;
+    if (this.#survived) return 0;
+    return begun === this.#deathsBefore + 1 ? this.#deathsBefore : begun;
+  }
+}
+
+/**
  * Finds the event that kills the process: out of memory, an endless loop. After several openings without progress the
  * task commits event by event, and notes in the log which one it begins. A crash by chance hits another event the next
- * time; one that was begun alone several times and never finished is the culprit.
+ * time; one that was begun alone several times by processes of which none came back is the culprit.
  */
 export class Isolation {
+  readonly #witness: Witness;
   #suspect: number | undefined;
-  #attempts = 0;
+  /** How often the suspect was begun, as the log says. */
+  #begun = 0;
   #careful: boolean;
 
-  constructor(openingsWithoutProgress: number, state: StateContents) {
+  constructor(openingsWithoutProgress: number, state: StateContents, witness: Witness) {
+    this.#witness = witness;
     const [noted] = state.get(ATTEMPTS_STORE)?.get(0) ?? [];
-    if (noted !== undefined) [this.#suspect, this.#attempts] = [Number(noted[0]), Number(noted[1])];
+    if (noted !== undefined) [this.#suspect, this.#begun] = [Number(noted[0]), Number(noted[1])];
     this.#careful = openingsWithoutProgress >= OPENINGS_BEFORE_CARE || noted !== undefined;
   }
 
@@ -30,19 +61,26 @@ export class Isolation {
     return this.#careful;
   }
 
-  /** Whether an event was begun alone so often that it must not be begun again. */
+  /** Whether an event has ended so many processes that it must not be begun again. */
   condemned(sequenceNumber: number): boolean {
-    return this.#suspect === sequenceNumber && this.#attempts >= ATTEMPTS_PER_EVENT;
+    return this.#deaths(sequenceNumber) >= ATTEMPTS_PER_EVENT;
   }
 
   /** What to note in the log before an event is begun. */
   begin(sequenceNumber: number): StoreChange {
     const entries: unknown[] = [];
     if (this.#suspect !== undefined && this.#suspect !== sequenceNumber) entries.push(String(this.#suspect), undefined);
-    this.#attempts = this.#suspect === sequenceNumber ? this.#attempts + 1 : 1;
+    const deaths = this.#deaths(sequenceNumber);
+    this.#begun = deaths + 1;
     this.#suspect = sequenceNumber;
-    entries.push(String(sequenceNumber), this.#attempts);
+    this.#witness.announce(sequenceNumber, deaths);
+    entries.push(String(sequenceNumber), this.#begun);
     return { store: ATTEMPTS_STORE, bucket: 0, entries };
+  }
+
+  /** The code of the event that was begun last came back. */
+  survived(): void {
+    this.#witness.survive();
   }
 
   /** What to note once the batch has been survived: nothing is suspect any more. */
@@ -52,5 +90,9 @@ export class Isolation {
     const entries = [String(this.#suspect), undefined];
     this.#suspect = undefined;
     return { store: ATTEMPTS_STORE, bucket: 0, entries };
+  }
+
+  #deaths(sequenceNumber: number): number {
+    return this.#suspect === sequenceNumber ? this.#witness.deaths(sequenceNumber, this.#begun) : 0;
   }
 }

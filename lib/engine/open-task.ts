@@ -4,11 +4,12 @@ import { type Plan, shapeOf } from "../stream/plan.ts";
 import { align, contiguous } from "./align.ts";
 import { sinkStore } from "./chain.ts";
 import type { Frame, FrameStamp, StateContents, StoreChange } from "./frame.ts";
-import { Isolation } from "./isolation.ts";
+import { Isolation, type Witness } from "./isolation.ts";
 import type { Meter } from "./meter.ts";
 import { Outbox } from "./outbox.ts";
 import type { HubEvent, PartitionBounds, TaskId } from "./ports.ts";
 import { Processor } from "./processor.ts";
+import type { Seclusion } from "./seclusion.ts";
 import { condemnedRecord, lossRecord, SIDE_SINK } from "./side-record.ts";
 import type { Sink, SinkTask } from "./sink.ts";
 import { resolveStart } from "./start.ts";
@@ -19,6 +20,21 @@ const REPAIR_CHUNK = 2_000;
 
 /** How many processed events may wait for their commit. */
 const WAITING_LIMIT = 50_000;
+
+/** What outlives the openings of a task: how commits are reported, and what the process knows of suspect events. */
+export interface Lasting {
+  readonly meter: Meter;
+  readonly witness: Witness;
+  readonly seclusion: Seclusion;
+}
+
+/** A frame that is in the log and not delivered yet. */
+interface Appended {
+  readonly stamp: FrameStamp;
+  readonly frame: Frame;
+  readonly events: readonly HubEvent[];
+  readonly started: number;
+}
 
 interface Parts {
   readonly log: CheckpointLog;
@@ -33,6 +49,7 @@ export class OpenTask {
   readonly #id: TaskId;
   readonly #ports: TaskPorts;
   readonly #meter: Meter;
+  readonly #seclusion: Seclusion;
   readonly #parts: Parts;
   /** Events that are processed and wait for their commit, and since when. */
   #waiting: HubEvent[] = [];
@@ -48,10 +65,11 @@ export class OpenTask {
   /** Whether the memory is ahead of the log: then it must be thrown away. */
   spoiled = false;
 
-  private constructor(id: TaskId, ports: TaskPorts, meter: Meter, parts: Parts) {
+  private constructor(id: TaskId, ports: TaskPorts, { meter, seclusion }: Lasting, parts: Parts) {
     this.#id = id;
     this.#ports = ports;
     this.#meter = meter;
+    this.#seclusion = seclusion;
     this.#parts = parts;
     const { confirmed, pending } = parts.log.recovered;
     this.#confirmed = confirmed;
@@ -60,14 +78,14 @@ export class OpenTask {
   }
 
   /** Opens the log, fences earlier owners, and recovers. */
-  static async open(plan: Plan, id: TaskId, ports: TaskPorts, meter: Meter): Promise<OpenTask> {
+  static async open(plan: Plan, id: TaskId, ports: TaskPorts, lasting: Lasting): Promise<OpenTask> {
     const bounds = await ports.reader.bounds();
     const start = (): Promise<StartPoint> => resolveStart(ports.from, ports.reader, bounds);
     const log = await ports.checkpoints.open(id, shapeOf(plan), start);
     try {
       // Another owner may have read on since the hub was asked.
       const known = log.recovered.position <= bounds.next ? bounds : await ports.reader.bounds();
-      return new OpenTask(id, ports, meter, await recover(plan, id, ports, log, known));
+      return new OpenTask(id, ports, lasting, await recover(plan, id, { ports, log, bounds: known, lasting }));
     } catch (thrown) {
       await log.close();
       throw thrown;
@@ -180,6 +198,7 @@ export class OpenTask {
 
   async #process(events: readonly HubEvent[], signal: AbortSignal): Promise<void> {
     if (this.#parts.isolation.careful) return this.#oneByOne(events, signal);
+    while (this.#seclusion.taken !== undefined) await this.#seclusion.taken;
     const { world, commitEvery = 0 } = this.#ports;
     if (this.#waiting.length === 0) this.#waitingSince = world.now();
     this.#run(events);
@@ -195,14 +214,21 @@ export class OpenTask {
       if (isolation.condemned(event.sequenceNumber)) {
         processor.refuse(event, condemnedRecord(this.#id, event));
         await this.#commit(signal);
-      } else {
-        await this.#commit(signal, [isolation.begin(event.sequenceNumber)]);
-        this.#run([event]);
-        await this.#commit(signal);
-      }
+      } else await this.#settle(await this.#seclusion.alone(() => this.#tryAlone(event, signal)), signal);
     }
     const note = isolation.end();
     if (note !== undefined) await this.#commit(signal, [note]);
+  }
+
+  async #tryAlone(event: HubEvent, signal: AbortSignal): Promise<Appended> {
+    const { isolation } = this.#parts;
+    await this.#settle(await this.#append([isolation.begin(event.sequenceNumber)]), signal);
+    try {
+      this.#run([event]);
+    } finally {
+      isolation.survived();
+    }
+    return this.#append([]);
   }
 
   #run(events: readonly HubEvent[]): void {
@@ -216,11 +242,16 @@ export class OpenTask {
   }
 
   async #commit(signal: AbortSignal, notes: readonly StoreChange[] = []): Promise<void> {
+    // Closing a frame runs code of the stages behind windows.
+    while (this.#seclusion.taken !== undefined) await this.#seclusion.taken;
+    await this.#settle(await this.#append(notes), signal);
+  }
+
+  async #append(notes: readonly StoreChange[]): Promise<Appended> {
     const { log, processor, outbox } = this.#parts;
-    const { world } = this.#ports;
     const events = this.#waiting;
     this.#waiting = [];
-    const started = world.now();
+    const started = this.#ports.world.now();
     let stamp: FrameStamp;
     let frame: Frame;
     try {
@@ -233,7 +264,13 @@ export class OpenTask {
     this.#confirmed = frame.confirmed;
     outbox.add({ stamp, outbox: frame.outbox });
     if (frame.outbox.length > 0) this.#sent = stamp.sequence;
-    const committed = world.now();
+    return { stamp, frame, events, started };
+  }
+
+  /** Delivers what a frame holds, and asks to be woken when silence will be due. */
+  async #settle({ stamp, frame, events, started }: Appended, signal: AbortSignal): Promise<void> {
+    const { processor, outbox } = this.#parts;
+    const committed = this.#ports.world.now();
     await this.#deliver(signal);
     this.#meter.committed({ processor, outbox, stamp, events, started, committed });
     this.#idleDue = frame.idleDue;
@@ -261,13 +298,14 @@ export class OpenTask {
   }
 }
 
-async function recover(
-  plan: Plan,
-  id: TaskId,
-  ports: TaskPorts,
-  log: CheckpointLog,
-  bounds: PartitionBounds,
-): Promise<Parts> {
+interface Recovery {
+  readonly ports: TaskPorts;
+  readonly log: CheckpointLog;
+  readonly bounds: PartitionBounds;
+  readonly lasting: Lasting;
+}
+
+async function recover(plan: Plan, id: TaskId, { ports, log, bounds, lasting }: Recovery): Promise<Parts> {
   const { recovered } = log;
   const { start, position, watermark, state, ledger, confirmed, pending } = recovered;
   checkSameHub(id, start, position, bounds);
@@ -288,7 +326,7 @@ async function recover(
     sinks,
     processor: new Processor(plan, opening),
     outbox: new Outbox(sinks, confirmed, pending),
-    isolation: new Isolation(recovered.openingsWithoutProgress, state),
+    isolation: new Isolation(recovered.openingsWithoutProgress, state, lasting.witness),
   };
 }
 

@@ -2,9 +2,11 @@ import type { CheckpointStore } from "../checkpoint/checkpoint-log.ts";
 import type { Pipeline } from "../stream/pipeline.ts";
 import { type Plan, tablesOf } from "../stream/plan.ts";
 import { isFenced, waitForOwner } from "./contention.ts";
+import { Witness } from "./isolation.ts";
 import { type CommitMetrics, Meter } from "./meter.ts";
-import { OpenTask } from "./open-task.ts";
+import { type Lasting, OpenTask } from "./open-task.ts";
 import type { HubEvent, PartitionReader, TaskId, World } from "./ports.ts";
+import { Seclusion } from "./seclusion.ts";
 import type { SideRecord } from "./side-record.ts";
 import type { Connections, Sink } from "./sink.ts";
 import type { StartPosition } from "./start.ts";
@@ -18,6 +20,8 @@ export interface TaskPorts {
   readonly connections: Connections;
   readonly sideOutput: Sink<SideRecord>;
   readonly tables: TableCache;
+  /** Shared by all tasks of a process; default: one of its own. */
+  readonly seclusion?: Seclusion;
   /** Where a task without a log begins. */
   readonly from: StartPosition;
   /** What to do when the hub's retention has removed events that were never processed. */
@@ -53,7 +57,7 @@ export class Task {
   readonly id: TaskId;
   readonly #plan: Plan;
   readonly #ports: TaskPorts;
-  readonly #meter: Meter;
+  readonly #lasting: Lasting;
   #open: OpenTask | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #calls = 0;
@@ -62,7 +66,8 @@ export class Task {
     this.#plan = pipeline.plan;
     this.#ports = ports;
     this.id = { pipeline: this.#plan.name, partition: ports.partition };
-    this.#meter = new Meter(this.id, ports.world, ports.onCommit);
+    const meter = new Meter(this.id, ports.world, ports.onCommit);
+    this.#lasting = { meter, witness: new Witness(), seclusion: ports.seclusion ?? new Seclusion() };
   }
 
   /**
@@ -175,7 +180,7 @@ export class Task {
   /** Runs on the open task, which is opened when there is none, and dropped when its memory is ahead of its log. */
   async #withOpen<T>(work: (task: OpenTask) => Promise<T>): Promise<T> {
     await this.#ports.tables.refresh(tablesOf(this.#plan));
-    this.#open ??= await OpenTask.open(this.#plan, this.id, this.#ports, this.#meter);
+    this.#open ??= await OpenTask.open(this.#plan, this.id, this.#ports, this.#lasting);
     try {
       return await work(this.#open);
     } finally {

@@ -1,5 +1,6 @@
 import type { LogStatus } from "../../checkpoint/checkpoint-log.ts";
 import { createCheckpointStore } from "../../checkpoint/index.ts";
+import { Seclusion } from "../../engine/seclusion.ts";
 import type { Connections } from "../../engine/sink.ts";
 import { TableCache } from "../../engine/tables.ts";
 import { Task } from "../../engine/task.ts";
@@ -92,6 +93,7 @@ export class Cluster {
     const life = new Life(instance, (settings.seed ^ 0x11fe) + 7919 * ++this.#lives, { scheduler, faults, gate });
     const connections = this.#connections(life);
     const tables = new TableCache(life, connections);
+    const seclusion = new Seclusion();
     const checkpoints = createCheckpointStore({
       blobs: blobsOf(this.#blobs, life),
       world: life,
@@ -114,6 +116,7 @@ export class Cluster {
         connections,
         sideOutput: sideOutput(),
         tables,
+        seclusion,
         from: "earliest",
         onLoss: settings.onLoss,
         commitEvery: settings.commitEvery,
