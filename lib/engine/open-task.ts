@@ -101,22 +101,28 @@ export class OpenTask {
   }
 
   async catchUp(signal: AbortSignal): Promise<number> {
-    const { processor } = this.#parts;
-    await this.#deliver(signal);
-    const before = processor.position;
-    const { next } = await this.#ports.reader.bounds();
-    await this.#repair(next, signal);
-    await this.flush(signal);
-    return processor.position - before;
+    const before = this.#parts.processor.position;
+    await this.#readOn(signal);
+    return this.#parts.processor.position - before;
   }
 
   /** Catches up; when the hub is proven empty, moves event time on; at last confirms what was delivered. */
   async wake(signal: AbortSignal): Promise<void> {
-    await this.catchUp(signal);
+    const { asked, lastEnqueued } = await this.#readOn(signal);
     const { processor } = this.#parts;
-    if (processor.idle(this.#ports.world.now())) await this.#commit(signal);
+    if (processor.idle(asked, lastEnqueued)) await this.#commit(signal);
     if (this.unconfirmed) await this.#commit(signal);
     await this.#askToBeWoken();
+  }
+
+  /** Processes all that the hub held when it was asked; later it may hold more. */
+  async #readOn(signal: AbortSignal): Promise<{ readonly asked: number; readonly lastEnqueued: number }> {
+    await this.#deliver(signal);
+    const asked = this.#ports.world.now();
+    const { next, lastEnqueued } = await this.#ports.reader.bounds();
+    await this.#repair(next, signal);
+    await this.flush(signal);
+    return { asked, lastEnqueued };
   }
 
   /** Commits what was processed and waits for its commit. */

@@ -116,11 +116,12 @@ export class Processor {
 
   /**
    * Moves event time on while the hub is silent; true when that made a difference. The caller has proven that nothing
-   * waits in the hub.
+   * waited in the hub at `now`, and when its newest event was enqueued.
    */
-  idle(now: number): boolean {
+  idle(now: number, lastEnqueued: number): boolean {
     const before = this.watermark;
-    this.#watermark.raise(this.#idle.watermarkAt(now, this.#lastEnqueued, before));
+    this.#lastEnqueued = lastEnqueued;
+    this.#watermark.raise(this.#idle.watermarkAt(now, lastEnqueued, before));
     return this.watermark !== before;
   }
 
@@ -158,7 +159,7 @@ export class Processor {
     const changes: StoreChange[] = [
       ...notes,
       ...this.#producers.changes(),
-      ...this.#idle.changes(),
+      ...this.#idle.changes(watermark),
       ...this.#redrives.changes(),
     ];
     for (const { operator } of this.#chain.operators) changes.push(...operator.changes());
@@ -174,7 +175,7 @@ export class Processor {
   }
 
   #one(event: HubEvent): void {
-    this.#idle.interrupt();
+    this.#idle.interrupt(event.enqueuedTime);
     this.#lastEnqueued = event.enqueuedTime;
     const { properties } = event;
     const redrive = parseRedrive(properties[REDRIVE_PROPERTY]);
@@ -213,6 +214,7 @@ export class Processor {
     if (watermark === undefined) return false;
     this.#ledger.source.control++;
     this.#watermark.raise(watermark);
+    if (this.#idle.ahead) this.#idle.observe(watermark);
     return true;
   }
 
@@ -243,7 +245,9 @@ export class Processor {
       return;
     }
     this.#effects.apply();
-    if (!this.#upstream && context.timed) this.#watermark.observe(context.timestamp);
+    if (this.#upstream || !context.timed) return;
+    const watermark = this.#watermark.observe(context.timestamp);
+    if (this.#idle.ahead) this.#idle.observe(watermark);
   }
 
   #decode(event: HubEvent): unknown {

@@ -16,9 +16,11 @@ export class OutOfOrderWatermark {
     this.current = restored;
   }
 
-  observe(eventTime: number): void {
+  /** Takes note of an event; gives how far event time has come by that event alone. */
+  observe(eventTime: number): number {
     const candidate = eventTime - this.#bound;
     if (candidate > this.current) this.current = candidate;
+    return candidate;
   }
 
   /** A marker says that no earlier event time follows. */

@@ -92,3 +92,41 @@ test("the task asks to be woken when silence will make a window due, and then ha
   assert.equal(await driver.task.needsWaking(), false, "what was delivered is confirmed in the log");
   assert.equal(driver.wakeUps.length, 1);
 });
+
+test("nothing moves by time that passed after the hub was proven empty: it may hold an event by then", async () => {
+  const driver = testDriver(windowed("30s"));
+  await driver.send({ at: START + 5 * MINUTE });
+  driver.publish({ at: START + 17 * MINUTE });
+  driver.skip(1);
+  Object.defineProperty(driver, "sinksAway", {
+    get() {
+      // The first delivery takes five minutes, and meanwhile an event comes.
+      if (driver.results().length > 0) return false;
+      driver.world.moveTo(driver.world.now() + 5 * MINUTE);
+      driver.publish({ at: START + 18 * MINUTE });
+      return false;
+    },
+  });
+  await driver.waitFor(0);
+  await driver.advanceTo("end");
+  assert.equal(driver.late().length, 0);
+  assert.deepEqual(
+    driver.results<{ readings: number }>().map((r) => r.readings),
+    [1, 2],
+  );
+});
+
+test("a clock that is minutes ahead moves event time ahead by as much, once and not with every silence", async () => {
+  const driver = testDriver(windowed("30s"));
+  const ahead = 2 * MINUTE;
+  let last = START;
+  for (let i = 0; i < 20; i++) {
+    last = START + i * MINUTE;
+    const body = Buffer.from(JSON.stringify({ at: last }));
+    driver.hub.publish(0, { body, enqueuedTime: driver.world.now() - ahead });
+    await driver.run();
+    if (i % 3 === 0) driver.restart();
+    await driver.waitFor("1m");
+  }
+  assert.equal((await driver.status())?.watermark, last - MINUTE + MINUTE + ahead);
+});
