@@ -4,7 +4,7 @@ import { type Plan, shapeOf } from "../stream/plan.ts";
 import { align, contiguous } from "./align.ts";
 import { sinkStore } from "./chain.ts";
 import type { Frame, FrameStamp, StateContents, StoreChange } from "./frame.ts";
-import { Isolation, type Witness } from "./isolation.ts";
+import { carefulRun, Isolation, type Witness } from "./isolation.ts";
 import type { Meter } from "./meter.ts";
 import { Outbox } from "./outbox.ts";
 import type { HubEvent, PartitionBounds, TaskId } from "./ports.ts";
@@ -203,7 +203,7 @@ export class OpenTask {
   }
 
   async #process(events: readonly HubEvent[], signal: AbortSignal): Promise<void> {
-    if (this.#parts.isolation.careful) return this.#oneByOne(events, signal);
+    if (this.#parts.isolation.careful) return this.#carefully(events, signal);
     while (this.#seclusion.taken !== undefined) await this.#seclusion.taken;
     const { world, commitEvery = 0 } = this.#ports;
     if (this.#waiting.length === 0) this.#waitingSince = world.now();
@@ -212,15 +212,30 @@ export class OpenTask {
     if (due) await this.#commit(signal);
   }
 
-  /** After several openings without progress: each event is announced in the log, then committed alone. */
-  async #oneByOne(events: readonly HubEvent[], signal: AbortSignal): Promise<void> {
+  /**
+   * After several openings without progress: events are announced in the log and committed alone, and when that goes well
+   * in runs that grow. Where a run ends the process, the next opening begins with that run's first event alone.
+   */
+  async #carefully(events: readonly HubEvent[], signal: AbortSignal): Promise<void> {
     const { isolation, processor } = this.#parts;
-    for (const event of events) {
+    for (let at = 0; at < events.length; ) {
       signal.throwIfAborted();
+      const run = events.slice(at, at + carefulRun(at));
+      const event = run[0] as HubEvent;
       if (isolation.condemned(event.sequenceNumber)) {
         processor.refuse(event, condemnedRecord(this.#id, event));
         await this.#commit(signal);
-      } else await this.#settle(await this.#seclusion.alone(() => this.#tryAlone(event, signal)), signal);
+        at++;
+        continue;
+      }
+      if (run.length === 1)
+        await this.#settle(await this.#seclusion.alone(() => this.#tryAlone(event, signal)), signal);
+      else {
+        while (this.#seclusion.taken !== undefined) await this.#seclusion.taken;
+        this.#run(run);
+        await this.#commit(signal);
+      }
+      at += run.length;
     }
     const note = isolation.end();
     if (note !== undefined) await this.#commit(signal, [note]);

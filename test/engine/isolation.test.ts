@@ -48,11 +48,11 @@ class DeadlyOperator extends Operator implements Deferred {
 }
 
 /** Runs a pipeline whose process dies whenever it sees one of some values, and starts it again until the batch is done. */
-async function survive(killers: ReadonlySet<number>, restarts: number): Promise<TestDriver> {
+async function survive(killers: ReadonlySet<number>, restarts: number, events = 6): Promise<TestDriver> {
   const { plan } = readings().to(anySink<Reading>());
   const deadly: StageNode = { kind: "deadly", name: "deadly", open: (opening) => new DeadlyOperator(opening, killers) };
   const driver = testDriver({ name: plan.name, plan: { ...plan, stages: [deadly] } });
-  for (let value = 0; value < 6; value++) driver.publish(reading(value, value));
+  for (let value = 0; value < events; value++) driver.publish(reading(value, value));
   for (let i = 0; i < restarts; i++) {
     try {
       driver.rewind(0);
@@ -85,6 +85,28 @@ test("two such events in one batch are both found", async () => {
     [0, 4],
   );
   assert.equal(driver.results().length, 4);
+});
+
+test("in a large batch the culprit is found with few crashes, and nobody else is condemned", async () => {
+  const driver = await survive(new Set([17, 1700]), 30, 2000);
+  assert.deepEqual(
+    driver.deadLetters().map((record) => record.sequenceNumber),
+    [17, 1700],
+  );
+  assert.equal(driver.results().length, 1998);
+});
+
+test("a batch of which no event kills costs few commits after crashes by chance", async () => {
+  const driver = testDriver(readings().to(anySink<Reading>()));
+  for (let value = 0; value < 2000; value++) driver.publish(reading(value, value));
+  for (let i = 0; i < 3; i++) {
+    await driver.task.handle([], new AbortController().signal);
+    driver.restart();
+  }
+  await driver.run();
+  assert.equal(driver.results().length, 2000);
+  const { sequence = 0 } = (await driver.status()) ?? {};
+  assert.ok(sequence > 32 && sequence < 120, `${sequence} frames`);
 });
 
 test("crashes that no event causes condemn none", async () => {
