@@ -17,6 +17,7 @@ import { describeApp } from "./registry.ts";
 import type { Environment } from "./settings.ts";
 import { type Log, Slot } from "./slot.ts";
 import { sweepTasks } from "./sweep.ts";
+import { TIMING, type Timing } from "./timing.ts";
 import { readWakeUp } from "./wake-up.ts";
 import type { WakeUpRequests } from "./wake-up-requests.ts";
 import { realWorld } from "./world.ts";
@@ -41,20 +42,6 @@ interface Shared {
   /** Whether the app has a sweep. */
   readonly swept: boolean;
 }
-
-/** How patient the runtime is, in milliseconds. */
-export interface Timing {
-  /** Between two looks at the log of a task that somebody else may own: a busy owner commits in that time. */
-  readonly patience: number;
-  /** Of quiet before an owner confirms its last delivery, so that nobody else finds something to do. */
-  readonly restAfter: number;
-  /** By which a message comes after its time: the owner itself, while it lives, is that much quicker. */
-  readonly headStart: number;
-  /** How long one sweep or one wake-up may work; the next goes on where it stopped. */
-  readonly shift: number;
-}
-
-export const TIMING: Timing = { patience: 10_000, restAfter: 5_000, headStart: 5_000, shift: 240_000 };
 
 /** How long closing may take once everything was told to stop. */
 const CLOSE_MS = 2_000;
@@ -110,11 +97,7 @@ export class Runtime {
         log.warn(`A message is no wake-up for a function of this app: ${JSON.stringify(wakeUp ?? entry)}.`);
         return;
       }
-      const slot = await this.#slotOf(fn, wakeUp.partition);
-      const { outcome, look } = await slot.attend(log, this.#shift());
-      if (outcome !== "quiet" || look.idleDue === undefined) return;
-      const { wakeUps } = (await this.#shared) as Shared;
-      await wakeUps?.ask({ ...wakeUp, position: look.position }, look.idleDue);
+      await (await this.#slotOf(fn, wakeUp.partition)).answer(log, this.#shift());
     });
   }
 

@@ -22,6 +22,8 @@ export interface SlotOptions {
   readonly wakeAt: NonNullable<TaskPorts["wakeAt"]>;
   /** Takes note of work that a shutdown has to wait for. */
   readonly running: (work: Promise<void>) => void;
+  /** Who is told what happens between invocations; default: the console. */
+  readonly log?: Log;
 }
 
 /** A task in this process: its batches, what it does by the clock between them, and what is said of its commits. */
@@ -34,7 +36,8 @@ export class Slot {
   readonly #rest: Alarm;
   /** Closes windows when silence has made them due. */
   readonly #idle: Alarm;
-  #log: Log = console;
+  #log: Log;
+  readonly #own: Log;
   #batch: readonly HubEvent[] = [];
   /** Of the task, as its last commit left it. */
   #position: number | undefined;
@@ -45,6 +48,8 @@ export class Slot {
   constructor(makeTask: (ports: Required<Pick<TaskPorts, "wakeAt" | "onCommit">>) => Task, options: SlotOptions) {
     const { world, wakeAt } = options;
     this.#options = options;
+    this.#own = options.log ?? console;
+    this.#log = this.#own;
     this.#flush = new Alarm(world, () => this.#byItself((signal) => this.task.flush(signal)));
     this.#rest = new Alarm(world, () => this.#byItself((signal) => this.#wakeIfHeld(signal)));
     this.#idle = new Alarm(world, () => this.#byItself((signal) => this.#wakeIfHeld(signal)));
@@ -68,13 +73,20 @@ export class Slot {
   /** Looks after the task, and wakes it when that is needed. */
   async attend(log: Log, signal: AbortSignal): Promise<Attended> {
     const { world, patience } = this.#options;
-    return this.#saying(this.#log === console ? log : this.#log, async () => {
+    return this.#saying(this.#log === this.#own ? log : this.#log, async () => {
       const attended = await attend(this.task, { world, patience, previous: this.#quiet }, signal);
       this.#quiet = attended.look.need === "nothing" ? attended.look : undefined;
       // Its events go to another process: what it remembers here would only grow old.
       if (attended.outcome === "woken" && !this.#triggered) await this.task.close();
       return attended;
     });
+  }
+
+  /** Answers a message that asks to wake the task; one that came too early asks once more. */
+  async answer(log: Log, signal: AbortSignal): Promise<void> {
+    const { outcome, look } = await this.attend(log, signal);
+    if (outcome !== "quiet" || look.idleDue === undefined) return;
+    await this.#options.wakeAt(look.idleDue, look.position);
   }
 
   async close(): Promise<void> {
@@ -113,7 +125,7 @@ export class Slot {
       return await work();
     } finally {
       // What is said after an invocation's end must not go through its context.
-      if (this.#log === log) this.#log = console;
+      if (this.#log === log) this.#log = this.#own;
     }
   }
 

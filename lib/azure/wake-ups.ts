@@ -1,6 +1,7 @@
 import type { InvocationContext, StorageQueueFunctionOptions, TimerFunctionOptions } from "@azure/functions";
 import { TidemarkError } from "../errors.ts";
 import { type Duration, formatDuration, milliseconds } from "../stream/duration.ts";
+import { answerMessage } from "./answer-message.ts";
 import { callerOf } from "./caller.ts";
 import { registerQueue, registerTimer } from "./registry.ts";
 import { runtime } from "./runtime.ts";
@@ -21,20 +22,12 @@ export interface WakeUpsOptions {
 export function wakeUps(options: WakeUpsOptions = {}): StorageQueueFunctionOptions {
   const { connection = "TidemarkStorage", queueName = "tidemark-wake-ups" } = options;
   registerQueue({ name: queueName, connection, purpose: "wake-ups", place: `wakeUps(…) at ${callerOf(wakeUps)}` });
-  const handler = async (entry: unknown, context: InvocationContext) => {
-    try {
-      await runtime.wake(entry, context);
-    } catch (thrown) {
-      // The host would put it into a queue of poison; the sweep comes back to the task anyway.
-      if (!(Number(context.triggerMetadata?.dequeueCount) >= TRIES)) throw thrown;
-      context.error(`A wake-up was given up after ${TRIES} tries; the sweep goes on. ${thrown}`);
-    }
+  const handler = (entry: unknown, context: InvocationContext) => {
+    const answer = () => runtime.wake(entry, context);
+    return answerMessage(answer, context.triggerMetadata?.dequeueCount, (why) => context.error(why));
   };
   return { connection, queueName, handler };
 }
-
-/** How often a message is tried; the host itself gives up after five. */
-const TRIES = 4;
 
 export interface SweepOptions {
   /** How often: a whole number of seconds, minutes or hours that divides the next greater unit. Default "5m". */

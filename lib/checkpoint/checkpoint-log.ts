@@ -35,6 +35,8 @@ export interface Recovered {
   readonly confirmed: number;
   /** Frames whose outbox may not have been delivered, oldest first. */
   readonly pending: readonly PendingFrame[];
+  /** When, by the newest frame, silence will make the next result due; milliseconds since the epoch. */
+  readonly idleDue: number | undefined;
   /** How often the log was opened in a row without a data frame in between, this opening included. */
   readonly openingsWithoutProgress: number;
 }

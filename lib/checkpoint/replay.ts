@@ -94,13 +94,14 @@ export class Replay {
 
   /** What was recovered, under the number of this owner's own fence. */
   recovered(fence: number): Recovered {
-    const { start, position, watermark, ledger, confirmed, openings } = this.status;
+    const { start, position, watermark, ledger, confirmed, idleDue, openings } = this.status;
     const { state } = this;
     const pending = this.#pending.map((one) => this.#decode(one));
     const generation = this.#generation;
     const openingsWithoutProgress = openings + 1;
     return {
       ...{ start, generation, sequence: fence, position, watermark, state, ledger, confirmed, pending },
+      idleDue,
       openingsWithoutProgress,
     };
   }

@@ -71,7 +71,8 @@ export class OpenTask {
     this.#meter = meter;
     this.#seclusion = seclusion;
     this.#parts = parts;
-    const { confirmed, pending } = parts.log.recovered;
+    const { confirmed, pending, idleDue } = parts.log.recovered;
+    this.#idleDue = idleDue;
     this.#confirmed = confirmed;
     this.#sent = pending.at(-1)?.stamp.sequence ?? confirmed;
     meter.opened(parts.processor);
@@ -98,6 +99,8 @@ export class OpenTask {
     const { gap } = align(processor.position, events);
     if (gap !== undefined) await this.#repair(gap.to, signal);
     await this.#processRead(events, signal);
+    // Where all was committed before, its owner may have ended before it asked.
+    await this.#askToBeWoken();
   }
 
   async catchUp(signal: AbortSignal): Promise<number> {

@@ -93,6 +93,17 @@ test("the task asks to be woken when silence will make a window due, and then ha
   assert.equal(driver.wakeUps.length, 1);
 });
 
+test("a new owner asks to be woken although all that it is given was committed before", async () => {
+  const driver = testDriver(windowed("30s"));
+  await driver.send({ at: START + 5 * MINUTE });
+  const asked = [...driver.wakeUps];
+  // The process died before its request left.
+  driver.restart();
+  driver.rewind(0);
+  await driver.run();
+  assert.deepEqual(driver.wakeUps, [...asked, ...asked]);
+});
+
 test("nothing moves by time that passed after the hub was proven empty: it may hold an event by then", async () => {
   const driver = testDriver(windowed("30s"));
   await driver.send({ at: START + 5 * MINUTE });
