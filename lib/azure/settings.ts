@@ -38,7 +38,7 @@ export function needsOf(app: AppDescription): readonly SettingNeed[] {
     need("Blob Storage", one.storageConnection, `the checkpoints of "${one.name}"`);
     for (const sink of one.sinks) {
       const service = SERVICES[sink.kind];
-      if (service && sink.kind !== "memory") need(service, sink.connection, `a sink of "${one.name}"`);
+      if (service && "connection" in sink) need(service, sink.connection, `a sink of "${one.name}"`);
     }
     for (const { name, target } of one.tables) {
       const service = SERVICES[target.kind];
@@ -49,11 +49,12 @@ export function needsOf(app: AppDescription): readonly SettingNeed[] {
   return [...needs.values()];
 }
 
-const SERVICES: Record<"eventHub" | "cosmos" | "blob" | "memory", Service | undefined> = {
+const SERVICES: Record<"eventHub" | "cosmos" | "blob" | "memory" | "custom", Service | undefined> = {
   eventHub: "Event Hubs",
   cosmos: "Cosmos DB",
   blob: "Blob Storage",
   memory: undefined,
+  custom: undefined,
 };
 
 /** The key of a connection in `Settings`. */

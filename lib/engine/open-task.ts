@@ -11,7 +11,7 @@ import type { HubEvent, PartitionBounds, TaskId } from "./ports.ts";
 import { Processor } from "./processor.ts";
 import type { Seclusion } from "./seclusion.ts";
 import { condemnedRecord, lossRecord, SIDE_SINK } from "./side-record.ts";
-import type { Sink, SinkTask } from "./sink.ts";
+import { type Sink, type SinkTask, WAITING } from "./sink.ts";
 import { resolveStart } from "./start.ts";
 import type { TaskPorts } from "./task.ts";
 
@@ -363,11 +363,26 @@ async function openSinks(
 ): Promise<Map<string, SinkTask<unknown>>> {
   const own = (plan.sinks as readonly Sink<unknown>[]).map((sink) => ({ name: sink.name, sink }));
   const sinks = new Map<string, SinkTask<unknown>>();
+  refuseStranded(id, state, new Set(own.map(({ name }) => sinkStore(name))));
   for (const { name, sink } of [...own, { name: SIDE_SINK, sink: sideOutput as Sink<unknown> }]) {
     const restored = state.get(sinkStore(name))?.get(0) ?? new Map<string, unknown>();
     sinks.set(name, await sink.open({ ...id, world, tasks, state: restored, connections }));
   }
   return sinks;
+}
+
+/** What a sink keeps until later must not be forgotten with the sink. */
+function refuseStranded(id: TaskId, state: StateContents, known: ReadonlySet<string>): void {
+  for (const [store, buckets] of state) {
+    if (!store.startsWith(sinkStore("")) || known.has(store)) continue;
+    const waits = [...(buckets.get(0) ?? [])].some(([key]) => key.startsWith(WAITING));
+    if (!waits) continue;
+    const sink = store.slice(sinkStore("").length);
+    throw new TidemarkError("PLAN_CHANGED", `Values wait for sink "${sink}", which the plan no longer has.`, {
+      ...id,
+      fix: "Deploy the sink once more, until its values have left, then remove it.",
+    });
+  }
 }
 
 function checkSameHub(id: TaskId, start: StartPoint, position: number, bounds: PartitionBounds): void {

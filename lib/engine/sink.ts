@@ -24,7 +24,9 @@ export type SinkTarget =
     }
   | { readonly kind: "eventHub"; readonly connection: string; readonly eventHub: string; readonly partitions: number }
   | { readonly kind: "blob"; readonly connection: string; readonly container: string; readonly prefix: string }
-  | { readonly kind: "memory"; readonly name: string };
+  | { readonly kind: "memory"; readonly name: string }
+  /** Something that infrastructure and local services know nothing of: a sink of your own. */
+  | { readonly kind: "custom"; readonly name: string };
 
 export interface SinkContext {
   readonly world: World;
@@ -63,11 +65,19 @@ export interface SinkTask<T> {
   /** Turns a value into a message, without side effects; throws when the value cannot be written: it becomes a dead letter. */
   // A property and not a method: only then is a sink of another type refused by the compiler.
   readonly prepare: (value: T, meta: RecordMeta) => unknown;
-  /** Takes a prepared message into the coming frame's outbox, and returns what is to be stored there; must not throw. */
+  /**
+   * Takes a prepared message into the coming frame's outbox, and returns what is to be stored there; must not throw.
+   * Undefined stores nothing: the sink keeps the value itself, until a later `closeFrame`, and tells it in `changes`.
+   */
   accept(prepared: unknown): unknown;
   /** Messages of the sink's own at the end of a frame, such as watermarks for partitions that got no event. */
   closeFrame?(watermark: number): readonly unknown[];
-  /** Changes of the sink's own store since the last call; key, value, key, value … (see StoreChange). */
+  /** The watermark at which `closeFrame` will next have something to send; undefined when nothing waits. */
+  nextTimer?(): number | undefined;
+  /**
+   * Changes of the sink's own store since the last call; key, value, key, value … (see StoreChange). Keys that begin
+   * with WAITING hold values that still have to leave: while there are any, a plan without the sink is refused.
+   */
   changes?(): StoreChange["entries"];
   /**
    * Delivers one frame's messages; resolves when all are accepted. Delivering a frame twice must be the same as once.
@@ -81,5 +91,8 @@ export interface DeliveryReport {
   /** Messages that the service will never take (too large, invalid): the task turns them into dead letters. */
   readonly refused: readonly { readonly message: unknown; readonly reason: string }[];
 }
+
+/** How keys of a sink's store begin that hold values which still have to leave. */
+export const WAITING = "+";
 
 export const ALL_DELIVERED: DeliveryReport = { refused: [] };

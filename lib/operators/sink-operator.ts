@@ -28,12 +28,17 @@ export class SinkOperator extends Operator implements Deferred {
   }
 
   apply(prepared: unknown): void {
-    this.#messages.push(this.#sink.accept(prepared));
+    const message = this.#sink.accept(prepared);
+    if (message !== undefined) this.#messages.push(message);
   }
 
   override closeFrame(watermark: number): void {
     const own = this.#sink.closeFrame?.(watermark);
     if (own !== undefined && own.length > 0) this.#messages.push(...own);
+  }
+
+  override nextTimer(): number | undefined {
+    return this.#sink.nextTimer?.();
   }
 
   override changes(): readonly StoreChange[] {

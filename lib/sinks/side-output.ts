@@ -1,9 +1,8 @@
-import type { BlobServiceClient, BlockBlobClient } from "@azure/storage-blob";
+import type { BlockBlobClient } from "@azure/storage-blob";
 import type { FrameStamp } from "../engine/frame.ts";
-import type { World } from "../engine/ports.ts";
 import { SIDE_SINK, type SideKind, type SideRecord } from "../engine/side-record.ts";
 import { ALL_DELIVERED, type DeliveryReport, type Sink, type SinkTask } from "../engine/sink.ts";
-import { backOff, unavailable } from "./backoff.ts";
+import { BlobWriter } from "./blob-writer.ts";
 import { sideRecordLine } from "./side-output/line.ts";
 
 export interface SideOutputOptions {
@@ -29,7 +28,7 @@ export function sideOutput(options: SideOutputOptions = {}): Sink<SideRecord> {
     name: SIDE_SINK,
     target: { kind: "blob", connection, container, prefix: "" },
     open: async ({ world, connections }) => {
-      return new SideOutputTask(world, () => connections.blobs(connection), container);
+      return new SideOutputTask(new BlobWriter(world, () => connections.blobs(connection), container));
     },
   };
 }
@@ -41,15 +40,10 @@ export function sideBlobName(kind: SideKind, stamp: FrameStamp): string {
 }
 
 class SideOutputTask implements SinkTask<SideRecord> {
-  readonly #world: World;
-  // Most tasks never have a dead letter: the storage client is asked for with the first one.
-  readonly #service: () => Promise<BlobServiceClient>;
-  readonly #container: string;
+  readonly #writer: BlobWriter;
 
-  constructor(world: World, service: () => Promise<BlobServiceClient>, container: string) {
-    this.#world = world;
-    this.#service = service;
-    this.#container = container;
+  constructor(writer: BlobWriter) {
+    this.#writer = writer;
   }
 
   prepare(record: SideRecord): SideRecord {
@@ -64,47 +58,14 @@ class SideOutputTask implements SinkTask<SideRecord> {
     const records = messages as readonly SideRecord[];
     for (const kind of ["dead-letter", "late"] as const) {
       const lines = records.filter((record) => record.kind === kind).map(sideRecordLine);
-      if (lines.length > 0) await this.#put(sideBlobName(kind, stamp), Buffer.from(lines.join("")), signal);
+      if (lines.length === 0) continue;
+      const content = Buffer.from(lines.join(""));
+      await this.#writer.write(sideBlobName(kind, stamp), (blob) => upload(blob, content, signal), signal);
     }
     return ALL_DELIVERED;
   }
 
   async close(): Promise<void> {}
-
-  async #put(name: string, content: Buffer, signal: AbortSignal): Promise<void> {
-    let trouble: unknown;
-    for (let attempt = 0; ; attempt++) {
-      try {
-        signal.throwIfAborted();
-        const container = (await this.#service()).getContainerClient(this.#container);
-        return await upload(container.getBlockBlobClient(name), content, signal);
-      } catch (error) {
-        if (!signal.aborted) trouble = error;
-        await this.#recover(error, attempt, signal).catch(() => {
-          throw unavailable(`Blob Storage (${this.#container}/${name})`, trouble);
-        });
-      }
-    }
-  }
-
-  /** Makes what is missing, or waits; rejects when the time is over. */
-  async #recover(error: unknown, attempt: number, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    if ((error as { readonly code?: unknown } | null)?.code === "ContainerNotFound") {
-      if (await this.#createContainer(signal)) return;
-    }
-    await backOff(this.#world, attempt, undefined, signal);
-  }
-
-  async #createContainer(signal: AbortSignal): Promise<boolean> {
-    try {
-      const service = await this.#service();
-      await service.getContainerClient(this.#container).createIfNotExists({ abortSignal: signal });
-      return true;
-    } catch {
-      return false;
-    }
-  }
 }
 
 async function upload(blob: BlockBlobClient, content: Buffer, signal: AbortSignal): Promise<void> {

@@ -2,7 +2,7 @@ import { createCheckpointStore, type LogStatus } from "../checkpoint/index.ts";
 import type { LedgerCounts } from "../engine/frame.ts";
 import { MARKER_PROPERTY } from "../engine/headers.ts";
 import type { SideRecord } from "../engine/side-record.ts";
-import type { Connections, Sink } from "../engine/sink.ts";
+import type { Sink } from "../engine/sink.ts";
 import { TableCache } from "../engine/tables.ts";
 import { Task, type TaskPorts } from "../engine/task.ts";
 import { TidemarkError } from "../errors.ts";
@@ -13,6 +13,7 @@ import { captureSink } from "./capture-sink.ts";
 import { memoryBlobs } from "./memory-blobs.ts";
 import { MemoryHub } from "./memory-hub.ts";
 import { withTables } from "./memory-tables.ts";
+import { NO_CONNECTIONS } from "./no-connections.ts";
 import { VirtualWorld } from "./virtual-world.ts";
 
 export interface TestDriverOptions {
@@ -199,9 +200,3 @@ export function encodeEvent(event: unknown): Uint8Array {
   if (event instanceof Uint8Array) return event;
   return Buffer.from(typeof event === "string" ? event : JSON.stringify(event));
 }
-
-const NO_CONNECTIONS: Connections = new Proxy({} as Connections, {
-  get: (_, name) => () => {
-    throw new Error(`a test driver reaches no service, but something asked for ${String(name)}`);
-  },
-});

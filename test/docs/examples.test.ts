@@ -9,14 +9,16 @@ const LIB = resolve(import.meta.dirname, "../../lib");
 /** What examples may take for granted. */
 const PRELUDE = `
 import assert from "node:assert/strict";
+import { it } from "node:test";
 import { app } from "@azure/functions";
 import * as tidemark from "tidemark";
-import { avg, blobTable, cosmos, cosmosTable, count, first, handle, last, max, min, quantile, stream, sum, sweep, table, toHub, tumbling, wakeUps } from "tidemark";
-import { simulate, testDriver } from "tidemark/testing";
+import { avg, blobTable, cosmos, cosmosTable, count, files, first, handle, last, max, min, quantile, stream, sum, sweep, table, toHub, tumbling, wakeUps } from "tidemark";
+import { simulate, sinkConformance, testDriver } from "tidemark/testing";
 import { z } from "zod";
 const Flight = z.object({ id: z.string(), origin: z.string(), scheduled: z.iso.datetime(), delay: z.number() });
 declare const flight: z.infer<typeof Flight>;
 declare const expected: unknown;
+declare const mySink: tidemark.Sink<{ id: string; version: number }>;
 const airports = table("airports", z.object({ iata: z.string(), state: z.string() }), {
   key: (airport) => airport.iata,
   from: blobTable({ container: "tables", blob: "airports.json" }),

@@ -96,7 +96,7 @@ export const SINK_MUTANTS: readonly Mutant[] = [
     "side-output-named-by-chance",
     "a side output's blob has a name that the frame decides",
     "sinks/side-output.ts",
-    "await this.#put(sideBlobName(kind, stamp)",
-    "await this.#put(sideBlobName(kind, { ...stamp, nonce: String(this.#world.random()) })",
+    "await this.#writer.write(sideBlobName(kind, stamp),",
+    "await this.#writer.write(sideBlobName(kind, { ...stamp, nonce: String(process.hrtime.bigint()) }),",
   ),
 ];
