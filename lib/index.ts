@@ -21,6 +21,7 @@ export { cosmos, files, toHub } from "./sinks/index.ts";
 export { blobTable } from "./sources/blob-table.ts";
 export { cosmosTable } from "./sources/cosmos-table.ts";
 export type { Duration } from "./stream/duration.ts";
+export type { OnError, Retry } from "./stream/on-error.ts";
 export type { Pipeline } from "./stream/pipeline.ts";
 export { Stream, stream, type WindowResult } from "./stream/stream.ts";
 export { type Table, table } from "./stream/table.ts";

@@ -178,6 +178,7 @@ export class Runtime {
       sideOutput: sides,
       tables,
       seclusion: this.#seclusion,
+      ending: this.#ending.signal,
     };
     return new Slot((ports) => new Task(pipeline, { ...shared, from, onLoss, commitEvery, ...ports }), {
       world: this.#world,

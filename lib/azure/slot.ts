@@ -44,6 +44,8 @@ export class Slot {
   /** Whether a trigger brings its batches here. */
   #triggered = false;
   #quiet: Look | undefined;
+  /** Of the event that holds the partition back, what was said last. */
+  #held = "";
 
   constructor(makeTask: (ports: Required<Pick<TaskPorts, "wakeAt" | "onCommit">>) => Task, options: SlotOptions) {
     const { world, wakeAt } = options;
@@ -129,6 +131,18 @@ export class Slot {
     }
   }
 
+  /** Says once for each try that a partition waits, and for what. */
+  #warnOfHeld({ pipeline, partition, held }: CommitMetrics): void {
+    const { sequenceNumber, stage, tries, attempts, reason } = held ?? {};
+    const said = held && `${sequenceNumber} ${tries}`;
+    if (said !== undefined && said !== this.#held && attempts !== undefined) {
+      this.#log.warn(
+        `Partition ${partition} of "${pipeline}" waits for event ${sequenceNumber}: stage "${stage}" failed at try ${tries} of ${attempts}: ${reason}.`,
+      );
+    }
+    this.#held = said ?? "";
+  }
+
   #report(metrics: CommitMetrics): void {
     const latency = new LatencyHistogram();
     const now = this.#options.world.now();
@@ -139,5 +153,6 @@ export class Slot {
     }
     this.#position = metrics.position;
     this.#log.debug(METRIC_PREFIX, formatCommitLine(metrics, latency));
+    this.#warnOfHeld(metrics);
   }
 }

@@ -1,9 +1,11 @@
+import type { ErrorPolicy } from "../stream/on-error.ts";
 import type { Effects } from "./effects.ts";
 import { NO_WATERMARK } from "./frame.ts";
 import { slotOf } from "./ledger.ts";
 import type { HubEvent } from "./ports.ts";
 import type { SideOutput } from "./side-output.ts";
 import type { RecordMeta } from "./sink.ts";
+import { StageFailure } from "./stage-failure.ts";
 
 /** What stages know of the event in hand. One object a task, changed from event to event. */
 export class EventContext implements RecordMeta {
@@ -24,11 +26,23 @@ export class EventContext implements RecordMeta {
   readonly effects: Effects;
   readonly #side: SideOutput;
   readonly #stages: readonly string[];
+  readonly #policies: readonly (ErrorPolicy | undefined)[];
 
-  constructor(effects: Effects, side: SideOutput, stages: readonly string[]) {
+  constructor(
+    effects: Effects,
+    side: SideOutput,
+    stages: readonly string[],
+    policies: readonly (ErrorPolicy | undefined)[],
+  ) {
     this.effects = effects;
     this.#side = side;
     this.#stages = stages;
+    this.#policies = policies;
+  }
+
+  /** The stage whose code runs. */
+  get stageName(): string {
+    return this.#stages[this.stage] ?? "";
   }
 
   /** Turns to a result that a stage emits while a frame closes; `watermark` is as it was before. */
@@ -46,11 +60,17 @@ export class EventContext implements RecordMeta {
     this.effects.defer(this.#side, this.#side.record("late", stage, this, value, reason), undefined, 0);
   }
 
-  /** Withdraws all that the event in hand was about to change, and makes it a dead letter of the stage that failed. */
-  fail(value: unknown, thrown: unknown): void {
+  /**
+   * Withdraws all that the event or result in hand was about to change, and makes it a dead letter of the stage that
+   * failed. Throws StageFailure for a result where that stage says to stop: then the frame cannot be closed.
+   */
+  fail(value: unknown, thrown: unknown, tries = 1): void {
+    const policy = this.event === undefined ? this.#policies[this.stage] : undefined;
+    if (policy?.otherwise === "stop") throw new StageFailure(this.stageName, this.sequenceNumber, 1, policy, thrown);
     const stage = this.effects.withdraw(this.stage);
     this.effects.count(slotOf(stage, "deadLettered"));
     this.effects.apply();
-    this.#side.apply(this.#side.record("dead-letter", this.#stages[this.stage] ?? "", this, value, thrown));
+    const record = this.#side.record("dead-letter", this.stageName, this, value, thrown);
+    this.#side.apply(tries === 1 ? record : { ...record, attempts: tries });
   }
 }

@@ -57,6 +57,11 @@ export class Effects {
     return stage;
   }
 
+  /** Drops every change and every count, as if the event had not come yet. */
+  discard(): void {
+    this.#reset();
+  }
+
   #reset(): void {
     this.#journalLength = 0;
     this.#fanOutStage = -1;

@@ -94,6 +94,14 @@ export class Isolation {
     this.#witness.survive();
   }
 
+  /** What to note when the event that was begun last came back but is to be tried again later, maybe by another process. */
+  putBack(): readonly StoreChange[] {
+    const careful = this.#careful;
+    const note = this.end();
+    this.#careful = careful;
+    return note === undefined ? [] : [note];
+  }
+
   /** What to note once the batch has been survived: nothing is suspect any more. */
   end(): StoreChange | undefined {
     this.#careful = false;

@@ -30,6 +30,11 @@ export class Ledger {
   readonly #id: TaskId;
   readonly #stages: readonly LedgerRow[];
   readonly counts: Float64Array;
+  /**
+   * By row: what its predecessor had sent to others when the task was opened. Stages without state may come and go
+   * between two versions of a plan, and every frame was in balance.
+   */
+  readonly #before: readonly number[];
   source: { -readonly [K in keyof SourceCounts]: number };
 
   constructor(id: TaskId, rows: readonly LedgerRow[], start: number, restored: LedgerCounts | undefined) {
@@ -41,6 +46,7 @@ export class Ledger {
       const old = restored?.stages.find((counts) => counts.stage === row.stage);
       for (const column of COLUMNS) this.counts[slotOf(index, column)] = old?.[column] ?? 0;
     }
+    this.#before = rows.map((row, index) => this.#sentTo(row) - (this.counts[slotOf(index, "in")] as number));
   }
 
   toCounts(): LedgerCounts {
@@ -65,12 +71,16 @@ export class Ledger {
         const parts = COLUMNS.slice(1, OUT).map((column) => `${column} ${row[column]}`);
         this.#imbalance(stage, `in ${arrived}, but ${parts.join(" + ")} = ${disposed}`);
       }
-      const sent = input === undefined ? processed : (this.counts[input * WIDTH + OUT] as number);
+      const sent = this.#sentTo({ input }) - (this.#before[index] as number);
       if (sent !== arrived) {
         const from = input === undefined ? "the hub" : `"${this.#stages[input]?.stage}"`;
         this.#imbalance(stage, `${from} sent ${sent}, but ${arrived} arrived`);
       }
     }
+  }
+
+  #sentTo({ input }: Pick<LedgerRow, "input">): number {
+    return input === undefined ? this.source.processed : (this.counts[input * WIDTH + OUT] as number);
   }
 
   #row(stage: string, index: number): StageCounts {

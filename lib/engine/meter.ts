@@ -2,6 +2,7 @@ import type { FrameStamp, LedgerCounts } from "./frame.ts";
 import type { Outbox } from "./outbox.ts";
 import type { HubEvent, TaskId, World } from "./ports.ts";
 import type { Processor } from "./processor.ts";
+import type { StageFailure } from "./stage-failure.ts";
 
 /** What one commit did, for metrics; counts are of this commit alone, times in milliseconds. */
 export interface CommitMetrics extends TaskId {
@@ -16,10 +17,23 @@ export interface CommitMetrics extends TaskId {
   readonly pendingFrames: number;
   /** Messages of upstream tasks that never came, since the task was opened. */
   readonly gaps: number;
+  /** The event that holds the partition back: it failed, and is tried again or stops the task. Absent when none does. */
+  readonly held?: HeldEvent;
   readonly commitMs: number;
   readonly deliverMs: number;
   /** From the enqueued time of the batch's last and first event to its delivery. */
   readonly latencyMs: { readonly newest: number; readonly oldest: number } | undefined;
+}
+
+/** An event that failed and was put back. */
+export interface HeldEvent {
+  readonly stage: string;
+  readonly sequenceNumber: number;
+  /** How often it was tried so far. */
+  readonly tries: number;
+  /** How often it may be tried; absent when the task stops at once. */
+  readonly attempts?: number;
+  readonly reason: string;
 }
 
 interface Committed {
@@ -29,6 +43,7 @@ interface Committed {
   readonly events: readonly HubEvent[];
   readonly started: number;
   readonly committed: number;
+  readonly held: StageFailure | undefined;
 }
 
 interface Totals {
@@ -60,7 +75,7 @@ export class Meter {
     this.#before = totals(processor.ledger);
   }
 
-  committed({ processor, outbox, stamp, events, started, committed }: Committed): void {
+  committed({ processor, outbox, stamp, events, started, committed, held }: Committed): void {
     if (this.#report === undefined || processor !== this.#processor) return;
     const now = totals(processor.ledger);
     const before = this.#before;
@@ -80,6 +95,7 @@ export class Meter {
       duplicates: now.duplicates - before.duplicates,
       pendingFrames: outbox.pendingFrames,
       gaps: processor.gaps,
+      ...(held === undefined ? {} : { held: heldEvent(held) }),
       commitMs: committed - started,
       deliverMs: delivered - committed,
       latencyMs:
@@ -88,6 +104,10 @@ export class Meter {
           : undefined,
     });
   }
+}
+
+function heldEvent({ stage, sequenceNumber, tries, retry, message }: StageFailure): HeldEvent {
+  return { stage, sequenceNumber, tries, ...(retry && { attempts: retry.attempts }), reason: message };
 }
 
 function totals(ledger: LedgerCounts): Totals {

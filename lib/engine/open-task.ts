@@ -1,32 +1,27 @@
-import type { CheckpointLog, StartPoint } from "../checkpoint/checkpoint-log.ts";
+import type { StartPoint } from "../checkpoint/checkpoint-log.ts";
 import { TidemarkError } from "../errors.ts";
-import { type Plan, shapeOf } from "../stream/plan.ts";
+import { type Plan, shapeOf, tablesOf } from "../stream/plan.ts";
+import type { Table } from "../stream/table.ts";
 import { align, contiguous } from "./align.ts";
-import { sinkStore } from "./chain.ts";
-import type { Frame, FrameStamp, StateContents, StoreChange } from "./frame.ts";
-import { carefulRun, Isolation, type Witness } from "./isolation.ts";
+import type { Frame, FrameStamp, StoreChange } from "./frame.ts";
+import { carefulRun } from "./isolation.ts";
 import type { Meter } from "./meter.ts";
-import { Outbox } from "./outbox.ts";
-import type { HubEvent, PartitionBounds, TaskId } from "./ports.ts";
-import { Processor } from "./processor.ts";
+import type { HubEvent, TaskId } from "./ports.ts";
+import { type Lasting, type Parts, recover } from "./recover.ts";
 import type { Seclusion } from "./seclusion.ts";
-import { condemnedRecord, lossRecord, SIDE_SINK } from "./side-record.ts";
-import { type Sink, type SinkTask, WAITING } from "./sink.ts";
+import { condemnedRecord, lossRecord } from "./side-record.ts";
+import { StageFailure } from "./stage-failure.ts";
 import { resolveStart } from "./start.ts";
 import type { TaskPorts } from "./task.ts";
 
 /** How many events a repair processes before it commits. */
 const REPAIR_CHUNK = 2_000;
 
+/** A task that waits to try an event again says so in its log this often: whoever looks sees that its owner lives. */
+const KEEP_ALIVE_MS = 5_000;
+
 /** How many processed events may wait for their commit. */
 const WAITING_LIMIT = 50_000;
-
-/** What outlives the openings of a task: how commits are reported, and what the process knows of suspect events. */
-export interface Lasting {
-  readonly meter: Meter;
-  readonly witness: Witness;
-  readonly seclusion: Seclusion;
-}
 
 /** A frame that is in the log and not delivered yet. */
 interface Appended {
@@ -36,14 +31,6 @@ interface Appended {
   readonly started: number;
 }
 
-interface Parts {
-  readonly log: CheckpointLog;
-  readonly processor: Processor;
-  readonly outbox: Outbox;
-  readonly isolation: Isolation;
-  readonly sinks: ReadonlyMap<string, SinkTask<unknown>>;
-}
-
 /** A task that owns its log: the memory that is true as long as no append fails. */
 export class OpenTask {
   readonly #id: TaskId;
@@ -51,6 +38,7 @@ export class OpenTask {
   readonly #meter: Meter;
   readonly #seclusion: Seclusion;
   readonly #parts: Parts;
+  readonly #tables: readonly Table<unknown>[];
   /** Events that are processed and wait for their commit, and since when. */
   #waiting: HubEvent[] = [];
   #waitingSince = 0;
@@ -65,8 +53,9 @@ export class OpenTask {
   /** Whether the memory is ahead of the log: then it must be thrown away. */
   spoiled = false;
 
-  private constructor(id: TaskId, ports: TaskPorts, { meter, seclusion }: Lasting, parts: Parts) {
+  private constructor(plan: Plan, id: TaskId, ports: TaskPorts, { meter, seclusion }: Lasting, parts: Parts) {
     this.#id = id;
+    this.#tables = tablesOf(plan);
     this.#ports = ports;
     this.#meter = meter;
     this.#seclusion = seclusion;
@@ -86,7 +75,7 @@ export class OpenTask {
     try {
       // Another owner may have read on since the hub was asked.
       const known = log.recovered.position <= bounds.next ? bounds : await ports.reader.bounds();
-      return new OpenTask(id, ports, lasting, await recover(plan, id, { ports, log, bounds: known, lasting }));
+      return new OpenTask(plan, id, ports, lasting, await recover(plan, id, { ports, log, bounds: known, lasting }));
     } catch (thrown) {
       await log.close();
       throw thrown;
@@ -207,10 +196,14 @@ export class OpenTask {
 
   async #process(events: readonly HubEvent[], signal: AbortSignal): Promise<void> {
     if (this.#parts.isolation.careful) return this.#carefully(events, signal);
-    while (this.#seclusion.taken !== undefined) await this.#seclusion.taken;
     const { world, commitEvery = 0 } = this.#ports;
-    if (this.#waiting.length === 0) this.#waitingSince = world.now();
-    this.#run(events);
+    for (let rest = events; rest.length > 0; ) {
+      while (this.#seclusion.taken !== undefined) await this.#seclusion.taken;
+      if (this.#waiting.length === 0) this.#waitingSince = world.now();
+      const failure = this.#run(rest);
+      rest = failure === undefined ? [] : rest.slice(indexOf(rest, failure));
+      if (failure !== undefined) await this.#hold(failure, signal);
+    }
     const due = world.now() - this.#waitingSince >= commitEvery || this.#waiting.length >= WAITING_LIMIT;
     if (due) await this.#commit(signal);
   }
@@ -231,44 +224,70 @@ export class OpenTask {
         at++;
         continue;
       }
-      if (run.length === 1)
-        await this.#settle(await this.#seclusion.alone(() => this.#tryAlone(event, signal)), signal);
-      else {
-        while (this.#seclusion.taken !== undefined) await this.#seclusion.taken;
-        this.#run(run);
-        await this.#commit(signal);
+      if (run.length > 1) while (this.#seclusion.taken !== undefined) await this.#seclusion.taken;
+      const alone = run.length === 1;
+      const outcome = alone ? await this.#seclusion.alone(() => this.#tryAlone(event, signal)) : this.#run(run);
+      if (outcome instanceof StageFailure) {
+        await this.#hold(outcome, signal, alone ? isolation.putBack() : []);
+        at = indexOf(events, outcome);
+        continue;
       }
+      if (outcome === undefined) await this.#commit(signal);
+      else await this.#settle(outcome, signal);
       at += run.length;
     }
     const note = isolation.end();
     if (note !== undefined) await this.#commit(signal, [note]);
   }
 
-  async #tryAlone(event: HubEvent, signal: AbortSignal): Promise<Appended> {
+  async #tryAlone(event: HubEvent, signal: AbortSignal): Promise<Appended | StageFailure> {
     const { isolation } = this.#parts;
     await this.#settle(await this.#append([isolation.begin(event.sequenceNumber)]), signal);
+    let failure: StageFailure | undefined;
     try {
-      this.#run([event]);
+      failure = this.#run([event]);
     } finally {
       isolation.survived();
     }
-    return this.#append([]);
+    return failure ?? this.#append([]);
   }
 
-  #run(events: readonly HubEvent[]): void {
+  /** Processes events up to one that must be tried again or stops the task, whose failure it returns. */
+  #run(events: readonly HubEvent[]): StageFailure | undefined {
     try {
       this.#parts.processor.process(events);
     } catch (thrown) {
-      this.spoiled = true;
-      throw thrown;
+      if (!(thrown instanceof StageFailure)) {
+        this.spoiled = true;
+        throw thrown;
+      }
+      this.#waiting.push(...events.slice(0, indexOf(events, thrown)));
+      return thrown;
     }
     this.#waiting.push(...events);
+    return undefined;
   }
 
-  async #commit(signal: AbortSignal, notes: readonly StoreChange[] = []): Promise<void> {
+  /**
+   * Commits what came before an event that failed, and how often it was tried; then waits until it may be tried again.
+   * Throws STAGE_FAILED when it may not.
+   */
+  async #hold(failure: StageFailure, signal: AbortSignal, notes: readonly StoreChange[] = []): Promise<void> {
+    const { world, ending, tables } = this.#ports;
+    if (failure.again || notes.length > 0 || this.#waiting.length > 0) await this.#commit(signal, notes, failure);
+    if (!failure.again) throw failure.stopped(this.#id, "event");
+    const over = ending === undefined ? signal : AbortSignal.any([signal, ending]);
+    for (let left = failure.wait(world); left > 0; left -= KEEP_ALIVE_MS) {
+      await world.sleep(Math.min(left, KEEP_ALIVE_MS), over);
+      if (left > KEEP_ALIVE_MS) await this.#commit(signal, [], failure);
+    }
+    await tables.refresh(this.#tables);
+  }
+
+  async #commit(signal: AbortSignal, notes: readonly StoreChange[] = [], held?: StageFailure): Promise<void> {
     // Closing a frame runs code of the stages behind windows.
     while (this.#seclusion.taken !== undefined) await this.#seclusion.taken;
-    await this.#settle(await this.#append(notes), signal);
+    await this.#settle(await this.#append(notes), signal, held);
   }
 
   async #append(notes: readonly StoreChange[]): Promise<Appended> {
@@ -292,11 +311,11 @@ export class OpenTask {
   }
 
   /** Delivers what a frame holds, and asks to be woken when silence will be due. */
-  async #settle({ stamp, frame, events, started }: Appended, signal: AbortSignal): Promise<void> {
+  async #settle({ stamp, frame, events, started }: Appended, signal: AbortSignal, held?: StageFailure): Promise<void> {
     const { processor, outbox } = this.#parts;
     const committed = this.#ports.world.now();
     await this.#deliver(signal);
-    this.#meter.committed({ processor, outbox, stamp, events, started, committed });
+    this.#meter.committed({ processor, outbox, stamp, events, started, committed, held });
     this.#idleDue = frame.idleDue;
     await this.#askToBeWoken();
   }
@@ -322,80 +341,8 @@ export class OpenTask {
   }
 }
 
-interface Recovery {
-  readonly ports: TaskPorts;
-  readonly log: CheckpointLog;
-  readonly bounds: PartitionBounds;
-  readonly lasting: Lasting;
-}
-
-async function recover(plan: Plan, id: TaskId, { ports, log, bounds, lasting }: Recovery): Promise<Parts> {
-  const { recovered } = log;
-  const { start, position, watermark, state, ledger, confirmed, pending } = recovered;
-  checkSameHub(id, start, position, bounds);
-  const sinks = await openSinks(plan, id, ports, bounds.partitionCount, state);
-  const opening = {
-    id,
-    start: start.position,
-    position,
-    watermark,
-    state,
-    ledger,
-    lastEnqueued: bounds.lastEnqueued,
-    tables: ports.tables,
-    sinks,
-  };
-  return {
-    log,
-    sinks,
-    processor: new Processor(plan, opening),
-    outbox: new Outbox(sinks, confirmed, pending),
-    isolation: new Isolation(recovered.openingsWithoutProgress, state, lasting.witness),
-  };
-}
-
-async function openSinks(
-  plan: Plan,
-  id: TaskId,
-  { world, connections, sideOutput }: TaskPorts,
-  tasks: number,
-  state: StateContents,
-): Promise<Map<string, SinkTask<unknown>>> {
-  const own = (plan.sinks as readonly Sink<unknown>[]).map((sink) => ({ name: sink.name, sink }));
-  const sinks = new Map<string, SinkTask<unknown>>();
-  refuseStranded(id, state, new Set(own.map(({ name }) => sinkStore(name))));
-  for (const { name, sink } of [...own, { name: SIDE_SINK, sink: sideOutput as Sink<unknown> }]) {
-    const restored = state.get(sinkStore(name))?.get(0) ?? new Map<string, unknown>();
-    sinks.set(name, await sink.open({ ...id, world, tasks, state: restored, connections }));
-  }
-  return sinks;
-}
-
-/** What a sink keeps until later must not be forgotten with the sink. */
-function refuseStranded(id: TaskId, state: StateContents, known: ReadonlySet<string>): void {
-  for (const [store, buckets] of state) {
-    if (!store.startsWith(sinkStore("")) || known.has(store)) continue;
-    const waits = [...(buckets.get(0) ?? [])].some(([key]) => key.startsWith(WAITING));
-    if (!waits) continue;
-    const sink = store.slice(sinkStore("").length);
-    throw new TidemarkError("PLAN_CHANGED", `Values wait for sink "${sink}", which the plan no longer has.`, {
-      ...id,
-      fix: "Deploy the sink once more, until its values have left, then remove it.",
-    });
-  }
-}
-
-function checkSameHub(id: TaskId, start: StartPoint, position: number, bounds: PartitionBounds): void {
-  if (start.hubCreated === bounds.hubCreated && position <= bounds.next) return;
-  const [now, then] = [bounds.hubCreated, start.hubCreated].map((time) => new Date(time).toISOString());
-  throw new TidemarkError(
-    "HUB_RECREATED",
-    `The hub was created at ${now} and will next give sequence number ${bounds.next}, but the checkpoint log belongs to one created at ${then} and read up to ${position}.`,
-    {
-      ...id,
-      fix: "It is another hub under the same name: remove the pipeline's checkpoint logs to begin anew, or restore the hub.",
-    },
-  );
+function indexOf(events: readonly HubEvent[], { sequenceNumber }: StageFailure): number {
+  return events.findIndex((event) => event.sequenceNumber === sequenceNumber);
 }
 
 function eventsLost(id: TaskId, from: number, to: number): TidemarkError {

@@ -1,4 +1,5 @@
 import { messageOf } from "../errors.ts";
+import { type ErrorPolicy, policyOf } from "../stream/on-error.ts";
 import type { Plan, TimeNode } from "../stream/plan.ts";
 import { validate } from "../stream/schema.ts";
 import { type Chain, ledgerRows, openChain } from "./chain.ts";
@@ -17,9 +18,11 @@ import { IdleClock } from "./idle.ts";
 import { Ledger, slotOf } from "./ledger.ts";
 import type { HubEvent, TaskId } from "./ports.ts";
 import { parseRedrive, REDRIVE_PROPERTY, type RedriveHeader, Redrives } from "./redrive.ts";
+import { Retries } from "./retries.ts";
 import { SideOutput } from "./side-output.ts";
 import { SIDE_SINK, type SideRecord } from "./side-record.ts";
 import type { SinkTask } from "./sink.ts";
+import { StageFailure } from "./stage-failure.ts";
 import type { TableView } from "./tables.ts";
 import { held, OutOfOrderWatermark, PRODUCERS_STORE, Producers, type Verdict } from "./watermark.ts";
 
@@ -54,6 +57,9 @@ export class Processor {
   readonly #upstream: boolean;
   readonly #idle: IdleClock;
   readonly #redrives: Redrives;
+  readonly #retries: Retries;
+  /** By ledger row; undefined where what throws becomes a dead letter at once. */
+  readonly #policies: readonly (ErrorPolicy | undefined)[];
   #position: number;
   #lastEnqueued: number;
   /** Messages of upstream tasks that never came, as their sequence shows. */
@@ -72,10 +78,12 @@ export class Processor {
     this.#effects = new Effects(this.#ledger.counts);
     this.#side = new SideOutput(opening.id);
     const names = rows.map((row) => row.stage);
-    this.#context = new EventContext(this.#effects, this.#side, names);
+    this.#policies = [plan.source, ...plan.stages].map(({ onError }) => policyOf(onError));
+    this.#context = new EventContext(this.#effects, this.#side, names, this.#policies);
     this.#watermark = new OutOfOrderWatermark(rule?.kind === "out-of-order" ? rule.bound : 0, opening.watermark);
     this.#idle = new IdleClock(plan.source.time?.idle, opening.state);
     this.#redrives = new Redrives(opening.state);
+    this.#retries = new Retries(opening.state);
     this.#producers = new Producers(opening.state.get(PRODUCERS_STORE)?.get(0));
   }
 
@@ -93,7 +101,10 @@ export class Processor {
     return this.#ledger.toCounts();
   }
 
-  /** Processes events in order; sequence numbers that are missing between them are holes in the hub. */
+  /**
+   * Processes events in order; sequence numbers that are missing between them are holes in the hub. Throws StageFailure
+   * where an event must be tried again or stops the task; then all is as it was before that event.
+   */
   process(events: readonly HubEvent[]): void {
     for (const event of events) {
       this.#ledger.source.holes += event.sequenceNumber - this.#position;
@@ -161,6 +172,7 @@ export class Processor {
       ...this.#producers.changes(),
       ...this.#idle.changes(watermark),
       ...this.#redrives.changes(),
+      ...this.#retries.changes(this.#position),
     ];
     for (const { operator } of this.#chain.operators) changes.push(...operator.changes());
     const outbox: OutboxEntry[] = [];
@@ -180,20 +192,20 @@ export class Processor {
     const { properties } = event;
     const redrive = parseRedrive(properties[REDRIVE_PROPERTY]);
     if (redrive !== undefined) {
-      this.#take(event, this.#redrives.accept(redrive) ? "new" : "duplicate", undefined, redrive);
+      this.#take(event, this.#redrives.knows(redrive) ? "duplicate" : "new", undefined, redrive);
+      this.#redrives.note(redrive);
       return;
     }
     const marker = properties[MARKER_PROPERTY];
     if (marker !== undefined && this.#mark(marker)) return;
     const header = parseProducerHeader(properties[PRODUCER_PROPERTY]);
-    const verdict = header === undefined ? "new" : this.#producers.accept(header);
+    const verdict = header === undefined ? "new" : this.#producers.judge(header);
+    if (header?.control) this.#ledger.source.control++;
+    else this.#take(event, verdict, header);
+    // Not before it is done with: an event that is to be tried again has not come yet.
     if (verdict === "gap") this.gaps++;
-    if (header?.control) {
-      this.#ledger.source.control++;
-      if (this.#upstream) this.#watermark.raise(this.#producers.current);
-      return;
-    }
-    this.#take(event, verdict, header);
+    if (header !== undefined && verdict !== "duplicate") this.#producers.note(header);
+    if (header?.control && this.#upstream) this.#watermark.raise(this.#producers.current);
   }
 
   /** Counts an event and passes it on, unless it was here before. */
@@ -241,13 +253,28 @@ export class Processor {
       this.#effects.count(OUT);
       this.#chain.first.process(value, context);
     } catch (thrown) {
-      context.fail(undefined, thrown);
+      const tries = this.#retries.triesOf(event.sequenceNumber) + 1;
+      this.#hold(event, tries, thrown);
+      context.fail(undefined, thrown, tries);
       return;
     }
     this.#effects.apply();
     if (this.#upstream || !context.timed) return;
     const watermark = this.#watermark.observe(context.timestamp);
     if (this.#idle.ahead) this.#idle.observe(watermark);
+  }
+
+  /** Puts an event back that is to be tried again, or that stops the task, and throws StageFailure; otherwise nothing. */
+  #hold(event: HubEvent, tries: number, thrown: unknown): void {
+    const policy = this.#policies[this.#context.stage];
+    if (policy === undefined) return;
+    const failure = new StageFailure(this.#context.stageName, event.sequenceNumber, tries, policy, thrown);
+    if (!failure.again && policy.otherwise === "dead-letter") return;
+    this.#effects.discard();
+    this.#ledger.source.processed--;
+    this.#position = event.sequenceNumber;
+    if (failure.again) this.#retries.note(event.sequenceNumber, tries);
+    throw failure;
   }
 
   #decode(event: HubEvent): unknown {

@@ -34,13 +34,17 @@ export class Redrives {
     this.#known = new Set(state.get(REDRIVE_STORE)?.get(0)?.keys());
   }
 
-  /** Takes note of a message; false when it was brought back before. */
-  accept({ sequenceNumber }: RedriveHeader): boolean {
+  /** Whether a message was brought back before. */
+  knows({ sequenceNumber }: RedriveHeader): boolean {
+    return this.#known.has(String(sequenceNumber));
+  }
+
+  /** Takes note of a message that is done with. */
+  note({ sequenceNumber }: RedriveHeader): void {
     const id = String(sequenceNumber);
-    if (this.#known.has(id)) return false;
+    if (this.#known.has(id)) return;
     this.#known.add(id);
     this.#entries.push(id, 1);
-    return true;
   }
 
   changes(): readonly StoreChange[] {

@@ -24,6 +24,8 @@ export interface SideRecord {
   readonly properties: Readonly<Record<string, unknown>>;
   readonly reason: string;
   readonly stack?: string | undefined;
+  /** How often the event was tried; absent when once. */
+  readonly attempts?: number | undefined;
   /** The original bytes. */
   readonly body: Uint8Array;
 }

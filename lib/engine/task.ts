@@ -4,11 +4,13 @@ import { type Plan, tablesOf } from "../stream/plan.ts";
 import { isFenced, waitForOwner } from "./contention.ts";
 import { Witness } from "./isolation.ts";
 import { type CommitMetrics, Meter } from "./meter.ts";
-import { type Lasting, OpenTask } from "./open-task.ts";
+import { OpenTask } from "./open-task.ts";
 import type { HubEvent, PartitionReader, TaskId, World } from "./ports.ts";
+import type { Lasting } from "./recover.ts";
 import { Seclusion } from "./seclusion.ts";
 import type { SideRecord } from "./side-record.ts";
 import type { Connections, Sink } from "./sink.ts";
+import { StageFailure } from "./stage-failure.ts";
 import type { StartPosition } from "./start.ts";
 import type { TableCache } from "./tables.ts";
 
@@ -28,6 +30,8 @@ export interface TaskPorts {
   readonly onLoss: "stop" | "continue";
   /** Milliseconds that processed events may wait for their commit; 0, the default: every batch commits at once. */
   readonly commitEvery?: number;
+  /** Aborted when the app is about to end: then nobody waits to try an event again. */
+  readonly ending?: AbortSignal;
   /** Asks to be woken at a time by the clock, because windows will be due although no event comes. */
   readonly wakeAt?: (time: number, position: number) => Promise<void>;
   readonly onCommit?: (metrics: CommitMetrics) => void;
@@ -183,6 +187,9 @@ export class Task {
     this.#open ??= await OpenTask.open(this.#plan, this.id, this.#ports, this.#lasting);
     try {
       return await work(this.#open);
+    } catch (thrown) {
+      // A result of a window stopped the frame: its memory goes, and the events come again.
+      throw thrown instanceof StageFailure ? thrown.stopped(this.id, "result") : thrown;
     } finally {
       if (this.#open.spoiled) await this.#drop();
     }

@@ -64,22 +64,26 @@ export class Producers {
     return this.#minimum;
   }
 
-  /** Takes note of a message; a duplicate changes nothing. */
-  accept(header: ProducerHeader): Verdict {
-    const { producer, generation, sequence } = header;
+  /** What a message is to this reader. */
+  judge({ producer, generation, sequence }: ProducerHeader): Verdict {
     const known = this.#states.get(producer);
-    if (known === undefined) {
-      this.#states.set(producer, { generation, sequence, watermark: NO_WATERMARK });
-      this.#note(header);
-      return "new";
-    }
+    if (known === undefined) return "new";
     const newer = generation > known.generation;
     if (!newer && (generation < known.generation || sequence <= known.sequence)) return "duplicate";
     const gap = newer ? sequence > 1 : sequence > known.sequence + 1;
-    known.generation = generation;
-    known.sequence = sequence;
-    this.#note(header);
     return gap ? "gap" : "new";
+  }
+
+  /** Takes note of a message that is no duplicate and is done with. */
+  note(header: ProducerHeader): void {
+    const { producer, generation, sequence } = header;
+    const known = this.#states.get(producer);
+    if (known === undefined) this.#states.set(producer, { generation, sequence, watermark: NO_WATERMARK });
+    else {
+      known.generation = generation;
+      known.sequence = sequence;
+    }
+    this.#note(header);
   }
 
   /** The entries of the store for the coming frame: key, value, key, value … */

@@ -4,14 +4,21 @@ import { END_OF_TIME, type StoreChange } from "../engine/frame.ts";
 import { Operator, type StageOpening } from "../engine/operator.ts";
 import { TidemarkError } from "../errors.ts";
 import { formatDuration } from "../stream/duration.ts";
+import type { StageOptions } from "../stream/on-error.ts";
 import type { StageNode } from "../stream/plan.ts";
 
 /** The plan's node for `.dedupe(name, id, { within })`; `within` in milliseconds. */
-export function dedupeNode(name: string, id: (value: never) => string, within: number): StageNode {
+export function dedupeNode(
+  name: string,
+  id: (value: never) => string,
+  within: number,
+  { onError }: StageOptions = {},
+): StageNode {
   return {
     kind: "dedupe",
     name,
     state: { within },
+    onError,
     open: (opening) => new DedupeOperator(opening, id as (value: unknown) => string, within),
   };
 }

@@ -1,12 +1,18 @@
 import type { EventContext } from "../engine/context.ts";
 import { Operator, type StageOpening } from "../engine/operator.ts";
+import type { StageOptions } from "../stream/on-error.ts";
 import type { StageNode } from "../stream/plan.ts";
 
 /** The plan's node for `.filter(name, predicate)`. */
-export function filterNode(name: string, predicate: (value: never) => boolean): StageNode {
+export function filterNode(
+  name: string,
+  predicate: (value: never) => boolean,
+  { onError }: StageOptions = {},
+): StageNode {
   return {
     kind: "filter",
     name,
+    onError,
     open: (opening) => new FilterOperator(opening, predicate as (value: unknown) => boolean),
   };
 }

@@ -1,12 +1,18 @@
 import type { EventContext } from "../engine/context.ts";
 import { Operator, type StageOpening } from "../engine/operator.ts";
+import type { StageOptions } from "../stream/on-error.ts";
 import type { StageNode } from "../stream/plan.ts";
 
 /** The plan's node for `.flatMap(name, fn)`. */
-export function flatMapNode(name: string, fn: (value: never) => Iterable<unknown>): StageNode {
+export function flatMapNode(
+  name: string,
+  fn: (value: never) => Iterable<unknown>,
+  { onError }: StageOptions = {},
+): StageNode {
   return {
     kind: "flatMap",
     name,
+    onError,
     open: (opening) => new FlatMapOperator(opening, fn as (value: unknown) => Iterable<unknown>),
   };
 }

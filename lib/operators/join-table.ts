@@ -2,10 +2,11 @@ import type { EventContext } from "../engine/context.ts";
 import { Operator, type StageOpening } from "../engine/operator.ts";
 import type { TableRows } from "../engine/tables.ts";
 import { TidemarkError } from "../errors.ts";
+import type { StageOptions } from "../stream/on-error.ts";
 import type { StageNode } from "../stream/plan.ts";
 import type { Table } from "../stream/table.ts";
 
-export interface JoinTableOptions<T> {
+export interface JoinTableOptions<T> extends StageOptions {
   /** The key to look up; default: the key of the stream. */
   readonly on?: (value: T) => string;
   /** What becomes of an event without a row: passed to the join as undefined (default), or a dead letter. */
@@ -21,11 +22,12 @@ export function joinTableNode(
   join: (value: never, row: never) => unknown,
   options: JoinTableOptions<never>,
 ): StageNode {
-  const { on, missing } = options as JoinTableOptions<unknown>;
+  const { on, missing, onError } = options as JoinTableOptions<unknown>;
   return {
     kind: "joinTable",
     name,
     tables: [table],
+    onError,
     open: (opening) => new JoinTableOperator(opening, table, join as Join, on, missing === "dead-letter"),
   };
 }

@@ -1,11 +1,17 @@
 import type { EventContext } from "../engine/context.ts";
 import { Operator, type StageOpening } from "../engine/operator.ts";
 import { TidemarkError } from "../errors.ts";
+import type { StageOptions } from "../stream/on-error.ts";
 import type { StageNode } from "../stream/plan.ts";
 
 /** The plan's node for `.keyBy(fn)`. */
-export function keyByNode(name: string, key: (value: never) => string): StageNode {
-  return { kind: "keyBy", name, open: (opening) => new KeyByOperator(opening, key as (value: unknown) => string) };
+export function keyByNode(name: string, key: (value: never) => string, { onError }: StageOptions = {}): StageNode {
+  return {
+    kind: "keyBy",
+    name,
+    onError,
+    open: (opening) => new KeyByOperator(opening, key as (value: unknown) => string),
+  };
 }
 
 class KeyByOperator extends Operator {

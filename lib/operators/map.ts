@@ -1,10 +1,11 @@
 import type { EventContext } from "../engine/context.ts";
 import { Operator, type StageOpening } from "../engine/operator.ts";
+import type { StageOptions } from "../stream/on-error.ts";
 import type { StageNode } from "../stream/plan.ts";
 
 /** The plan's node for `.map(name, fn)`. */
-export function mapNode(name: string, fn: (value: never) => unknown): StageNode {
-  return { kind: "map", name, open: (opening) => new MapOperator(opening, fn as (value: unknown) => unknown) };
+export function mapNode(name: string, fn: (value: never) => unknown, { onError }: StageOptions = {}): StageNode {
+  return { kind: "map", name, onError, open: (opening) => new MapOperator(opening, fn as (value: unknown) => unknown) };
 }
 
 class MapOperator extends Operator {

@@ -5,6 +5,7 @@ import type { StoreChange } from "../engine/frame.ts";
 import { Operator, type StageOpening } from "../engine/operator.ts";
 import { held } from "../engine/watermark.ts";
 import { TidemarkError } from "../errors.ts";
+import type { StageOptions } from "../stream/on-error.ts";
 import type { StageNode } from "../stream/plan.ts";
 import type { TumblingWindow } from "../stream/window.ts";
 import { type Bucket, type Cell, WindowState } from "./window-state.ts";
@@ -12,7 +13,12 @@ import { type Bucket, type Cell, WindowState } from "./window-state.ts";
 export type Aggregates = Readonly<Record<string, Aggregate<never, unknown>>>;
 
 /** The plan's node for `.window(tumbling(…)).aggregate(name, aggregates)`. */
-export function windowAggregateNode(name: string, window: TumblingWindow, aggregates: Aggregates): StageNode {
+export function windowAggregateNode(
+  name: string,
+  window: TumblingWindow,
+  aggregates: Aggregates,
+  { onError }: StageOptions = {},
+): StageNode {
   const columns = Object.entries(aggregates).map(([column, { kind, parameters }]) => ({ column, kind, ...parameters }));
   return {
     kind: "aggregate",
@@ -21,6 +27,7 @@ export function windowAggregateNode(name: string, window: TumblingWindow, aggreg
     state: { window: window.kind, size: window.size, grace: window.grace, columns },
     hold: holdOf(window),
     fansOut: true,
+    onError,
     open: (opening) =>
       new WindowAggregateOperator(opening, window, aggregates as Record<string, Aggregate<unknown, unknown>>),
   };

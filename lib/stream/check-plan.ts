@@ -1,4 +1,5 @@
 import { TidemarkError } from "../errors.ts";
+import { onErrorProblems } from "./on-error.ts";
 import type { Plan } from "./plan.ts";
 
 const NAME = /^[A-Za-z][A-Za-z0-9_-]{0,62}$/;
@@ -18,9 +19,26 @@ export function checkPlan(plan: Plan): Plan {
       problems.push(`the name ${JSON.stringify(name)} is reserved`);
     if (names.indexOf(name) !== index) problems.push(`two stages or sinks are named "${name}": a name keys the state`);
   }
+  problems.push(...policyProblems(plan));
   if (plan.sinks.length === 0) problems.push("there is no sink: results would go nowhere");
   if (problems.length === 0) return plan;
   throw new TidemarkError("PLAN_INVALID", `Pipeline "${plan.name}" cannot run: ${problems.join("; ")}.`, {
-    fix: "Stage names are the second thing a stage's state depends on: choose them once, and keep them.",
+    fix: "Mend all of it; of names, remember that they key the state: choose them once, and keep them.",
   });
+}
+
+/** What is wrong with the error policies of the source and the stages. */
+function policyProblems({ source, stages }: Plan): string[] {
+  const problems = onErrorProblems("the source", source.onError);
+  const window = stages.findIndex(({ kind }) => kind === "aggregate");
+  for (const [index, { name, onError }] of stages.entries()) {
+    problems.push(...onErrorProblems(`"${name}"`, onError));
+    if (window >= 0 && index > window && typeof onError === "object") {
+      problems.push(
+        `"${name}" comes after the window "${stages[window]?.name}" and cannot retry: a result is no event that could wait. ` +
+          `With "stop" the whole frame is tried again`,
+      );
+    }
+  }
+  return problems;
 }

@@ -1,6 +1,7 @@
 import type { PlanShape } from "../checkpoint/checkpoint-log.ts";
 import type { Operator, StageOpening } from "../engine/operator.ts";
 import type { Sink } from "../engine/sink.ts";
+import type { OnError } from "./on-error.ts";
 import type { Schema } from "./schema.ts";
 import type { Table } from "./table.ts";
 
@@ -18,6 +19,8 @@ export interface Plan {
 export interface SourceNode {
   readonly schema: Schema<unknown>;
   readonly time: TimeNode | undefined;
+  /** What becomes of an event that cannot be read: its schema or its event time throws. */
+  readonly onError?: OnError | undefined;
 }
 
 /** How event time is read and how its watermark moves. All times in milliseconds. */
@@ -46,6 +49,8 @@ export interface StageNode {
   /** Whether one input may give several outputs. */
   readonly fansOut?: boolean;
   readonly tables?: readonly Table<unknown>[];
+  /** What becomes of an event when the stage's code throws. No state depends on it: it may change at any time. */
+  readonly onError?: OnError | undefined;
   readonly open: (opening: StageOpening) => Operator;
 }
 

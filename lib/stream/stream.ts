@@ -10,6 +10,7 @@ import { mapNode } from "../operators/map.ts";
 import { windowAggregateNode } from "../operators/window-aggregate.ts";
 import { checkPlan } from "./check-plan.ts";
 import { type Duration, milliseconds } from "./duration.ts";
+import type { StageOptions } from "./on-error.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { EventTime, Plan, StageNode, TimeNode, WatermarkNode } from "./plan.ts";
 import type { Schema } from "./schema.ts";
@@ -99,30 +100,36 @@ export class Stream<T, S extends Traits> {
     return new Stream({ ...this.#plan, source: { ...this.#plan.source, time } });
   }
 
-  /** Turns every value into another. */
-  map<Out>(name: string, fn: (value: T) => Out): Stream<Out, S> {
-    return this.#then(mapNode(name, fn));
+  /**
+   * Turns every value into another.
+   * @example
+   * stream("delays", Flight).map("hours", (flight) => ({ ...flight, delay: flight.delay / 60 }), {
+   *   onError: { retry: { attempts: 5, delay: "1s" }, otherwise: "stop" },
+   * });
+   */
+  map<Out>(name: string, fn: (value: T) => Out, options?: StageOptions): Stream<Out, S> {
+    return this.#then(mapNode(name, fn, options));
   }
 
   /** Keeps the values that a predicate accepts. */
-  filter<Kept extends T>(name: string, predicate: (value: T) => value is Kept): Stream<Kept, S>;
-  filter(name: string, predicate: (value: T) => boolean): Stream<T, S>;
-  filter(name: string, predicate: (value: T) => boolean): Stream<T, S> {
-    return this.#then(filterNode(name, predicate));
+  filter<Kept extends T>(name: string, predicate: (value: T) => value is Kept, options?: StageOptions): Stream<Kept, S>;
+  filter(name: string, predicate: (value: T) => boolean, options?: StageOptions): Stream<T, S>;
+  filter(name: string, predicate: (value: T) => boolean, options?: StageOptions): Stream<T, S> {
+    return this.#then(filterNode(name, predicate, options));
   }
 
   /** Turns every value into none, one or several; they succeed or fail together. */
-  flatMap<Out>(name: string, fn: (value: T) => Iterable<Out>): Stream<Out, S> {
-    return this.#then(flatMapNode(name, fn));
+  flatMap<Out>(name: string, fn: (value: T) => Iterable<Out>, options?: StageOptions): Stream<Out, S> {
+    return this.#then(flatMapNode(name, fn, options));
   }
 
   /**
    * Names the key that windows and joins go by. It is local to a partition: the hub must be partitioned by the same key,
    * or two tasks would each hold a part of one window. To group by another key, write to a hub keyed by it and read that.
    */
-  keyBy(key: (value: T) => string): Stream<T, { timed: S["timed"]; keyed: true }> {
+  keyBy(key: (value: T) => string, options?: StageOptions): Stream<T, { timed: S["timed"]; keyed: true }> {
     const earlier = this.#plan.stages.filter((stage) => stage.kind === "keyBy").length;
-    return this.#then(keyByNode(earlier === 0 ? "key" : `key-${earlier + 1}`, key));
+    return this.#then(keyByNode(earlier === 0 ? "key" : `key-${earlier + 1}`, key, options));
   }
 
   /**
@@ -132,11 +139,11 @@ export class Stream<T, S extends Traits> {
   dedupe(
     name: string,
     id: NeedsTime<S, (value: T) => string, "dedupe">,
-    options: { readonly within: Duration },
+    options: StageOptions & { readonly within: Duration },
   ): Stream<T, S> {
     const within = milliseconds(options.within, `within of "${name}"`);
     if (within === 0) throw new TidemarkError("PLAN_INVALID", `within of "${name}" must be above zero.`);
-    return this.#then(dedupeNode(name, id as (value: never) => string, within));
+    return this.#then(dedupeNode(name, id as (value: never) => string, within, options));
   }
 
   /**
@@ -206,17 +213,22 @@ export class WindowedStream<T> {
   aggregate<Spec extends AggregateSpec<T>>(
     name: string,
     spec: Spec,
+    options?: StageOptions,
   ): Stream<WindowResult<Spec>, { timed: true; keyed: true }> {
-    return this.#add(windowAggregateNode(name, this.#window, spec as never)) as never;
+    return this.#add(windowAggregateNode(name, this.#window, spec as never, options)) as never;
   }
 }
 
 /**
- * Begins a pipeline: reads JSON events that a Standard Schema (zod, valibot, …) describes; what the schema refuses
- * becomes a dead letter.
+ * Begins a pipeline: reads JSON events that a Standard Schema (zod, valibot, …) describes; what the schema or
+ * `eventTime()` refuses becomes a dead letter, or what `onError` says.
  * @example
  * const flights = stream("delays", z.object({ origin: z.string(), delay: z.number() }));
  */
-export function stream<T>(name: string, schema: Schema<T>): Stream<T, { timed: false; keyed: false }> {
-  return new Stream({ name, source: { schema, time: undefined }, stages: [], sinks: [] });
+export function stream<T>(
+  name: string,
+  schema: Schema<T>,
+  { onError }: StageOptions = {},
+): Stream<T, { timed: false; keyed: false }> {
+  return new Stream({ name, source: { schema, time: undefined, onError }, stages: [], sinks: [] });
 }

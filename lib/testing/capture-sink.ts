@@ -5,19 +5,21 @@ import { TidemarkError } from "../errors.ts";
 export interface Captured<T> {
   readonly sink: Sink<T>;
   readonly values: T[];
+  /** The frames that came already. */
+  readonly delivered: Set<string>;
 }
 
 /**
  * A sink of the same name that keeps values instead of writing them, as idempotent as a real one. `away` says whether
- * its service cannot be reached.
+ * its service cannot be reached; `before` is what it had received as part of another version of the pipeline.
  */
 export function captureSink<T>(
   name: string,
   target: Sink<T>["target"],
   away: () => boolean = () => false,
-  values: T[] = [],
+  before?: Captured<T>,
 ): Captured<T> {
-  const delivered = new Set<string>();
+  const { values = [], delivered = new Set<string>() } = before ?? {};
   const sink: Sink<T> = {
     kind: "memory",
     name,
@@ -35,5 +37,5 @@ export function captureSink<T>(
       close: async () => undefined,
     }),
   };
-  return { sink, values };
+  return { sink, values, delivered };
 }

@@ -9,7 +9,7 @@ import { TidemarkError } from "../errors.ts";
 import { type Duration, milliseconds } from "../stream/duration.ts";
 import type { Pipeline } from "../stream/pipeline.ts";
 import { type EventTime, type Plan, shapeOf } from "../stream/plan.ts";
-import { captureSink } from "./capture-sink.ts";
+import { type Captured, captureSink } from "./capture-sink.ts";
 import { memoryBlobs } from "./memory-blobs.ts";
 import { MemoryHub } from "./memory-hub.ts";
 import { withTables } from "./memory-tables.ts";
@@ -53,7 +53,7 @@ export class TestDriver {
   /** When the task asked to be woken, milliseconds since the epoch. */
   readonly wakeUps: number[] = [];
   readonly hub: MemoryHub;
-  readonly #captured = new Map<string, unknown[]>();
+  readonly #captured = new Map<string, Captured<unknown>>();
   readonly #side: { readonly sink: Sink<SideRecord>; readonly values: SideRecord[] };
   readonly #tables: Readonly<Record<string, readonly unknown[]>>;
   #pipeline: Pipeline;
@@ -137,13 +137,13 @@ export class TestDriver {
   /** What a sink has received so far, in order; without a name, the pipeline's first. */
   results<T = unknown>(sink?: string): readonly T[] {
     const name = sink ?? this.#pipeline.plan.sinks[0]?.name ?? "";
-    const values = this.#captured.get(name);
-    if (values === undefined) {
+    const captured = this.#captured.get(name);
+    if (captured === undefined) {
       throw new TidemarkError("NOT_FOUND", `The pipeline has no sink "${name}".`, {
         fix: `It has: ${[...this.#captured.keys()].join(", ")}.`,
       });
     }
-    return values as readonly T[];
+    return captured.values as readonly T[];
   }
 
   deadLetters(): readonly SideRecord[] {
@@ -186,9 +186,9 @@ export class TestDriver {
 
   #rewire(pipeline: Pipeline): Pipeline {
     const sinks = (pipeline.plan.sinks as readonly Sink<unknown>[]).map(({ name, target }) => {
-      const { sink, values } = captureSink<unknown>(name, target, () => this.sinksAway, this.#captured.get(name));
-      this.#captured.set(name, values);
-      return sink;
+      const captured = captureSink<unknown>(name, target, () => this.sinksAway, this.#captured.get(name));
+      this.#captured.set(name, captured);
+      return captured.sink;
     });
     const stages = pipeline.plan.stages.map((stage) => withTables(stage, this.#tables));
     return { name: pipeline.name, plan: { ...pipeline.plan, stages, sinks } as Plan };

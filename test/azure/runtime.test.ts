@@ -11,6 +11,7 @@ import { needsOf, readSettings } from "../../lib/azure/settings.ts";
 import { type CosmosServer, startCosmosServer } from "../../lib/local/cosmos/index.ts";
 import { type HubServer, startHubServer } from "../../lib/local/hub/index.ts";
 import { startStorage } from "../../lib/local/storage/index.ts";
+import { mapNode } from "../../lib/operators/map.ts";
 import { cosmos } from "../../lib/sinks/index.ts";
 import { blobTable } from "../../lib/sources/blob-table.ts";
 import { stream } from "../../lib/stream/stream.ts";
@@ -134,6 +135,30 @@ describe("the runtime, on the local services", () => {
     await one.drain(10_000);
     await running;
     await assert.rejects(one.handle(FUNCTION, ...batch("1", 69, 70)), { code: "UNAVAILABLE", retryable: true });
+  });
+
+  it("says for which event a partition waits, and ends the wait at once when it drains", async () => {
+    const one = start();
+    const onError = { retry: { attempts: 3, delay: "1h" } } as const;
+    const fail = () => {
+      throw new Error("not today");
+    };
+    const stages = [mapNode("flaky", fail, { onError }), ...orders.plan.stages];
+    const flaky = { ...FUNCTION, pipeline: { ...orders, plan: { ...orders.plan, stages } } };
+    await publish("1", 70, 72);
+    const [bodies, context] = batch("1", 70, 72);
+    const said = new Promise((resolve) => {
+      context.warn = (text) => /waits for/.test(String(text)) && resolve(text);
+    });
+    const running = assert.rejects(one.handle(flaky, bodies, context), { code: "UNAVAILABLE", retryable: true });
+    assert.equal(
+      await said,
+      'Partition 1 of "orders" waits for event 70: stage "flaky" failed at try 1 of 3: not today.',
+    );
+    const before = performance.now();
+    await one.drain(60_000);
+    await running;
+    assert.ok(performance.now() - before < 30_000);
   });
 
   it("says once that nobody wakes it when it relies on that, and when its function has another name", async () => {

@@ -44,6 +44,40 @@ for (const fault of [
   });
 }
 
+test("an event that a stage miscounts is not taken for one that kills the process: the task stops for as long as it takes", async () => {
+  const driver = testDriver(careless("counts it twice"));
+  for (let i = 0; i < 12; i++) {
+    driver.rewind(0);
+    driver.publish(reading(i));
+    await assert.rejects(driver.run(), { code: "LEDGER_IMBALANCE" });
+  }
+  assert.equal((await driver.status())?.position, 0);
+  assert.deepEqual([driver.results(), driver.deadLetters()], [[], []]);
+});
+
+test("stages without state come and go from one version of a plan to the next", async () => {
+  const even = (r: Reading) => r.value % 2 === 0;
+  const versions = [
+    readings().filter("even", even),
+    readings().map("same", (r) => r),
+    readings()
+      .filter("even", even)
+      .map("same", (r) => r),
+    readings()
+      .map("same", (r) => r)
+      .filter("even", even),
+    readings(),
+  ];
+  const driver = testDriver(readings().to(anySink<Reading>()));
+  for (const version of versions) {
+    for (let value = 0; value < 3; value++) await driver.send(reading(value, value));
+    driver.deploy(version.to(anySink<Reading>()));
+  }
+  await driver.send(reading(9, 9));
+  assert.equal(driver.results().length, 3 + 2 + 3 + 2 + 2 + 1);
+  assert.equal((await driver.ledger())?.stages[0]?.in, 16);
+});
+
 test("the source must account for every sequence number", () => {
   const ledger = new Ledger({ pipeline: "p", partition: "0" }, [{ stage: "source", input: undefined }], 10, undefined);
   ledger.source.processed = 2;

@@ -46,13 +46,22 @@ const mistakes: Readonly<Record<string, readonly [code: string, message: RegExp]
     "const other = toHub<{ route: string }>({ eventHubName: 'h', key: (v) => v.route }); flights.to(other);",
     /not assignable/,
   ],
+  unknownErrorPolicy: ["flights.map('m', (f) => f, { onError: 'ignore' });", /"ignore"' is not assignable/],
+  retryWithoutDelay: [
+    "flights.filter('f', () => true, { onError: { retry: { attempts: 3 } } });",
+    /'delay' is missing|No overload matches/,
+  ],
+  retryWithBadDelay: [
+    "flights.flatMap('f', (f) => [f], { onError: { retry: { attempts: 3, delay: '1 second' } } });",
+    /"1 second"' is not assignable/,
+  ],
   noSink: ["flights.to();", /Expected|Source has 0 element/],
 };
 
 const right = `
 const pipeline = timed
-  .filter("known", (f) => f.delay > 0)
-  .keyBy((f) => f.origin)
+  .filter("known", (f) => f.delay > 0, { onError: "stop" })
+  .keyBy((f) => f.origin, { onError: { retry: { attempts: 3, delay: "1s", maxDelay: "1m", backoff: 1.5 } } })
   .joinTable("with-airport", airports, (f, a) => ({ ...f, state: a?.state ?? "unknown" }))
   .window(tumbling("1h", { grace: "6h" }))
   .aggregate("stats", { flights: count(), mean: avg((f) => f.delay) })
@@ -63,6 +72,11 @@ const pipeline = timed
   })
   .to(cosmos(target));
 flights.joinTable("j", airports, (f, a) => a.state, { on: (f) => f.origin, missing: "dead-letter" });
+flights.joinTable("k", airports, (f, a) => a.state, {
+  on: (f) => f.origin,
+  missing: "dead-letter",
+  onError: { retry: { attempts: 3, delay: "1s" }, otherwise: "stop" },
+});
 flights.filter("narrow", (f): f is typeof f & { origin: "ORD" } => f.origin === "ORD").map("m", (f): "ORD" => f.origin);
 export { pipeline };
 `;

@@ -50,6 +50,7 @@ export function recordDetails({ record, redrivenAt }: ListedRecord, paint: Paint
     ["kind", record.kind],
     ["stage", record.stage],
     ["reason", firstLine(record.reason)],
+    ["tries", record.attempts?.toString()],
     ["event time", record.eventTime],
     ["watermark", record.watermark],
     ["enqueued", record.enqueuedTime],

@@ -14,6 +14,8 @@ export interface StoredRecord {
   readonly stage: string;
   readonly reason: string;
   readonly stack?: string;
+  /** How often the event was tried; absent when once. */
+  readonly attempts?: number;
   /** ISO 8601. */
   readonly enqueuedTime?: string;
   /** ISO 8601; absent when the event has none. */

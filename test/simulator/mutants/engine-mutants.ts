@@ -26,7 +26,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
   mutant(
     "no-redelivery-after-recovery",
     "recovery delivers what was not confirmed",
-    "engine/open-task.ts",
+    "engine/recover.ts",
     "new Outbox(sinks, confirmed, pending)",
     "new Outbox(sinks, confirmed, [])",
   ),
