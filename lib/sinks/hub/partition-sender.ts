@@ -3,6 +3,7 @@ import { type FrameStamp, NO_WATERMARK } from "../../engine/frame.ts";
 import type { World } from "../../engine/ports.ts";
 import { TidemarkError } from "../../errors.ts";
 import { backOff, unavailable } from "../backoff.ts";
+import { lightBatch } from "./light-batch.ts";
 import { type HubMessage, toEventData } from "./message.ts";
 
 export interface SenderContext {
@@ -102,7 +103,7 @@ export class PartitionSender {
   /** Fills a batch from message `at` on. A message that is too large even alone leaves a control message in its place. */
   async #fill(messages: readonly HubMessage[], at: number, stamp: FrameStamp, signal: AbortSignal): Promise<Filled> {
     const { producer, producers } = this.#context;
-    const batch = await producer.createBatch({ partitionId: this.#target, abortSignal: signal });
+    const batch = lightBatch(await producer.createBatch({ partitionId: this.#target, abortSignal: signal }));
     const tooLarge: RefusedMessage[] = [];
     let next = at;
     for (; next < messages.length; next++) {
