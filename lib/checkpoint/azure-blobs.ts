@@ -1,4 +1,9 @@
-import { type ContainerClient, RestError, type StoragePipelineOptions } from "@azure/storage-blob";
+import {
+  type AppendBlobClient,
+  type ContainerClient,
+  RestError,
+  type StoragePipelineOptions,
+} from "@azure/storage-blob";
 import { messageOf, TidemarkError } from "../errors.ts";
 import { type AppendOutcome, ambiguous, type BlobItem, type BlobPort } from "./blob-port.ts";
 
@@ -9,6 +14,7 @@ export interface AzureBlobsOptions {
 
 const TIMEOUT_MS = 10_000;
 const LIST_PAGE = 5_000;
+const KNOWN_APPENDERS = 64;
 
 /** Options for the blob client of a checkpoint log: the log itself sends again, sooner, and knows what it sent. */
 export const CHECKPOINT_CLIENT_OPTIONS: StoragePipelineOptions = { retryOptions: { maxTries: 1 } };
@@ -17,6 +23,16 @@ export const CHECKPOINT_CLIENT_OPTIONS: StoragePipelineOptions = { retryOptions:
 export function azureBlobs(container: ContainerClient, options: AzureBlobsOptions = {}): BlobPort {
   const { timeout = TIMEOUT_MS } = options;
   const limit = (): { abortSignal: AbortSignal } => ({ abortSignal: AbortSignal.timeout(timeout) });
+  // A log appends to one blob for hours, and making its client costs a tenth of an append's work.
+  const appenders = new Map<string, AppendBlobClient>();
+  const appender = (name: string): AppendBlobClient => {
+    const known = appenders.get(name);
+    if (known) return known;
+    if (appenders.size >= KNOWN_APPENDERS) appenders.clear();
+    const made = container.getAppendBlobClient(name);
+    appenders.set(name, made);
+    return made;
+  };
   return {
     list: (prefix) =>
       answer("list", prefix, {}, async () => {
@@ -36,7 +52,7 @@ export function azureBlobs(container: ContainerClient, options: AzureBlobsOption
     append: (name, position, bytes) =>
       answer("append", name, APPEND_ANSWERS, async (): Promise<AppendOutcome> => {
         const conditions = { appendPosition: position };
-        await container.getAppendBlobClient(name).appendBlock(bytes, bytes.length, { conditions, ...limit() });
+        await appender(name).appendBlock(bytes, bytes.length, { conditions, ...limit() });
         return "appended";
       }),
     create: (name, bytes) =>

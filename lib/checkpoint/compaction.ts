@@ -43,8 +43,8 @@ export async function compact(
         windowBytes: SMALL_WINDOW,
         pending: (one) => void pending.push(one),
         state: async (body) => {
-          for (const { deflated } of partsOf(body)) {
-            for (const change of decodeChanges(deflated)) {
+          for (const part of partsOf(body)) {
+            for (const change of decodeChanges(part)) {
               writer.add(change.store, change.bucket, folded.delta.untouched(change));
             }
           }
@@ -91,9 +91,9 @@ async function foldSegments(
       status = unpack<Status>(frame.status);
       if (frame.kind !== "data") continue;
       const body = await bodyOf(blobs, frame);
-      for (const { kind, deflated } of partsOf(body)) {
-        if (kind !== "state") break;
-        delta.apply(decodeChanges(deflated));
+      for (const part of partsOf(body)) {
+        if (part.kind !== "state") break;
+        delta.apply(decodeChanges(part));
         await pause();
       }
       const outbox = outboxOf(body);

@@ -10,7 +10,7 @@ export function applyChanges(state: StateContents, changes: readonly StoreChange
 
 /** Applies the changes in a frame's body to a state. */
 export function applyBody(state: StateContents, body: Uint8Array): void {
-  for (const { kind, deflated } of partsOf(body)) if (kind === "state") applyChanges(state, decodeChanges(deflated));
+  for (const part of partsOf(body)) if (part.kind === "state") applyChanges(state, decodeChanges(part));
 }
 
 function applyEntries(state: StateContents, store: string, bucket: number, entries: readonly unknown[]): void {

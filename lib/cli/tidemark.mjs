@@ -9,8 +9,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The first with `node:sqlite` as the local Cosmos DB needs it, and with a compile cache. */
-const OLDEST = [22, 13];
+/** The first with Zstandard for the checkpoint log, with `node:sqlite` as the local Cosmos DB needs it, and a compile cache. */
+const OLDEST = [22, 15];
 
 function isTooOld() {
   const [major, minor] = process.versions.node.split(".").map(Number);

@@ -12,7 +12,7 @@ import { held } from "./watermark.ts";
 export const SOURCE = "source";
 
 const TEE = "to";
-const EMPTY: ReadonlyMap<number, ReadonlyMap<string, unknown>> = new Map();
+const EMPTY: ReadonlyMap<number, Map<string, unknown>> = new Map();
 
 /** A plan's operators, linked and ready to run. */
 export interface Chain {

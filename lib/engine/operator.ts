@@ -8,8 +8,8 @@ export interface StageOpening {
   /** The stage's row in the ledger. */
   readonly index: number;
   readonly name: string;
-  /** What the stage's store held when the log was recovered: bucket → key → value. */
-  readonly store: ReadonlyMap<number, ReadonlyMap<string, unknown>>;
+  /** What the stage's store held when the log was recovered: bucket → key → value. The stage may keep and change the buckets. */
+  readonly store: ReadonlyMap<number, Map<string, unknown>>;
   /** The watermark the log was recovered with, downstream holds taken off. */
   readonly watermark: number;
   readonly tables: TableView;

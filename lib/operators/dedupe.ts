@@ -42,7 +42,7 @@ class DedupeOperator extends Operator implements Deferred {
     super(opening);
     this.#id = id;
     this.#within = within;
-    for (const [slice, ids] of opening.store) this.#slices.set(slice, new Map(ids as ReadonlyMap<string, number>));
+    for (const [slice, ids] of opening.store) this.#slices.set(slice, ids as Map<string, number>);
   }
 
   override process(value: unknown, context: EventContext): void {

@@ -105,7 +105,7 @@ class WindowAggregateOperator extends Operator implements Deferred {
   #emitUpdates(watermark: number, context: EventContext): void {
     for (const bucket of this.#state.before(watermark)) {
       if (this.#end(bucket) > watermark) break;
-      this.#emit(bucket, bucket.fired ? bucket.dirty : bucket.cells.values(), context);
+      this.#emit(bucket, bucket.fired ? bucket.dirty : this.#state.cells(bucket), context);
       bucket.fired = true;
       if (this.#end(bucket) + this.#window.grace <= watermark) this.#state.drop(bucket);
     }
@@ -114,7 +114,7 @@ class WindowAggregateOperator extends Operator implements Deferred {
   #emitFinal(watermark: number, context: EventContext): void {
     for (const bucket of this.#state.before(watermark)) {
       if (this.#end(bucket) + this.#window.grace > watermark) break;
-      this.#emit(bucket, bucket.cells.values(), context);
+      this.#emit(bucket, this.#state.cells(bucket), context);
       this.#state.drop(bucket);
     }
   }

@@ -12,7 +12,8 @@ export interface Cell {
 export interface Bucket {
   /** When the window starts, milliseconds since the epoch. */
   readonly start: number;
-  readonly cells: Map<string, Cell>;
+  /** As it was recovered, a value is the accumulators alone: with a million keys, cells are made when they are asked for. */
+  readonly cells: Map<string, Cell | unknown[]>;
   /** Cells that changed since the last frame. */
   dirty: Cell[];
   /** Whether the window's on-time results have left. */
@@ -30,26 +31,23 @@ export class WindowState {
   constructor(
     store: string,
     aggregates: readonly Aggregate<unknown, unknown>[],
-    restored: ReadonlyMap<number, ReadonlyMap<string, unknown>>,
+    restored: ReadonlyMap<number, Map<string, unknown>>,
   ) {
     this.#store = store;
     this.#aggregates = aggregates;
-    for (const [start, keys] of restored) {
-      const bucket = this.#open(start);
-      for (const [key, accumulators] of keys) {
-        bucket.cells.set(key, { key, accumulators: accumulators as unknown[], dirty: false });
-      }
-    }
+    for (const [start, keys] of restored) this.#open(start, keys as Map<string, unknown[]>);
   }
 
   /** Adds one event's inputs to a window; opens the window when it is new. */
   add(start: number, key: string, inputs: readonly unknown[]): void {
     const bucket = this.#buckets.get(start) ?? this.#open(start);
-    let cell = bucket.cells.get(key);
-    if (cell === undefined) {
-      cell = { key, accumulators: this.#aggregates.map((aggregate) => aggregate.initial()), dirty: false };
+    const found = bucket.cells.get(key);
+    let cell: Cell;
+    if (found === undefined || Array.isArray(found)) {
+      const accumulators = found ?? this.#aggregates.map((aggregate) => aggregate.initial());
+      cell = { key, accumulators, dirty: false };
       bucket.cells.set(key, cell);
-    }
+    } else cell = found;
     for (let i = 0; i < inputs.length; i++) {
       const input = inputs[i];
       if (input === undefined) continue;
@@ -82,6 +80,13 @@ export class WindowState {
     this.#dropped.push(bucket.start);
   }
 
+  /** A window's cells. */
+  *cells(bucket: Bucket): Generator<Cell> {
+    for (const [key, found] of bucket.cells) {
+      yield Array.isArray(found) ? { key, accumulators: found, dirty: false } : found;
+    }
+  }
+
   /** The results of a cell, in the order of the aggregates. */
   results(cell: Cell): unknown[] {
     return this.#aggregates.map((aggregate, i) => aggregate.result(cell.accumulators[i]));
@@ -105,8 +110,8 @@ export class WindowState {
     return changes;
   }
 
-  #open(start: number): Bucket {
-    const bucket: Bucket = { start, cells: new Map(), dirty: [], fired: false };
+  #open(start: number, cells: Bucket["cells"] = new Map()): Bucket {
+    const bucket: Bucket = { start, cells, dirty: [], fired: false };
     this.#buckets.set(start, bucket);
     let place = this.#starts.length;
     while (place > 0 && (this.#starts[place - 1] as number) > start) place--;
