@@ -54,7 +54,12 @@ export async function appendOwn(
   if (outcome === "missing") return "missing";
   const found = await blobs.read(name, position, position + bytes.length);
   if (found === undefined) return "missing";
-  if (found.length === 0) return ((await blobs.size(name)) ?? 0) < position ? "short" : "foreign";
+  if (found.length === 0) {
+    const size = (await blobs.size(name)) ?? 0;
+    // Empty: it was removed, and a creation that had been given up came after all.
+    if (size === 0) return "missing";
+    return size < position ? "short" : "foreign";
+  }
   return Buffer.compare(found, bytes) === 0 ? "own" : "foreign";
 }
 

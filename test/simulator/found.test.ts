@@ -59,4 +59,14 @@ describe("found by the simulator", () => {
     const last = newest.subarray(newest.length - newest.readUInt32LE(newest.length - 4));
     assert.ok(last.readUInt32LE(24) >= 3, `its end has the number ${last.readUInt32LE(24)}`);
   });
+
+  it("a segment that was removed, and created once more by a call given up long before, is no damage", async () => {
+    const blobs = memoryBlobs();
+    const store = createCheckpointStore({ blobs, world: seededWorld() });
+    const zombie = await store.open(TASK, SHAPE, start);
+    const [segment] = await blobs.list("checkpoints/delays/0/log/");
+    await blobs.remove(segment?.name ?? "");
+    await blobs.createAppend(segment?.name ?? "");
+    await assert.rejects(zombie.append(frameOf(8, {})), { code: "FENCED" });
+  });
 });
