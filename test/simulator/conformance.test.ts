@@ -13,7 +13,7 @@ import { type Storage, startStorage } from "../../lib/local/storage/index.ts";
 import { runAlone } from "../../lib/sinks/cosmos/operation.ts";
 import type { Outcome } from "../../lib/sinks/cosmos/outcome.ts";
 import { EventHubReader } from "../../lib/sources/event-hub-reader.ts";
-import { SimBlobContainer } from "../../lib/testing/simulator/sim-blobs.ts";
+import { SimBlobContainer, simBlobService } from "../../lib/testing/simulator/sim-blobs.ts";
 import { SimContainer, simCosmosClient } from "../../lib/testing/simulator/sim-cosmos.ts";
 import { SimHub } from "../../lib/testing/simulator/sim-hub.ts";
 import { cosmosClient, localConnections } from "../sinks/support.ts";
@@ -223,7 +223,34 @@ async function sideScript(service: BlobServiceClient, container: string): Promis
   return [before, await put("late/a", "1"), await put("late/a", "2")];
 }
 
-describe("the simulated blob storage of side outputs", () => {
+/** What a sink of files asks of it. */
+async function filesScript(service: BlobServiceClient, container: string): Promise<unknown[]> {
+  const target = service.getContainerClient(container);
+  const create = (name: string, text: string, tidemark: string) =>
+    outcome(async () => {
+      const options = { conditions: { ifNoneMatch: "*" }, metadata: { tidemark } };
+      await target.getBlockBlobClient(name).upload(Buffer.from(text), text.length, options);
+      return "created";
+    });
+  const properties = async (name: string) => {
+    try {
+      return (await target.getBlockBlobClient(name).getProperties()).metadata;
+    } catch (error) {
+      return (error as { statusCode?: number }).statusCode;
+    }
+  };
+  const before = await create("legs/a", "1", "x");
+  await target.createIfNotExists();
+  return [
+    before,
+    await properties("legs/a"),
+    await create("legs/a", "1", "x"),
+    await create("legs/a", "2", "y"),
+    await properties("legs/a"),
+  ];
+}
+
+describe("the simulated blob storage of side outputs and files", () => {
   let storage: Storage;
   before(async () => {
     storage = await startStorage({ blobPort: 0, queuePort: 0, tablePort: 0 });
@@ -235,7 +262,17 @@ describe("the simulated blob storage of side outputs", () => {
     const real = await sideScript(service, `side-${randomUUID()}`);
     const { life, run } = quietProcess();
     const side = new SimBlobContainer(() => undefined);
-    assert.deepEqual(await run(() => sideScript(side.client(life), "side")), real);
+    assert.deepEqual(await run(() => sideScript(simBlobService({ side }, life), "side")), real);
     assert.equal(side.blobs.get("late/a")?.toString(), "2");
+  });
+
+  it("creates a blob once as the storage service does through the SDK", async () => {
+    const service = await localConnections({ blobs: storage.connectionString }).blobs("Storage");
+    const real = await filesScript(service, `files-${randomUUID()}`);
+    const { life, run } = quietProcess();
+    const files = new SimBlobContainer(() => undefined);
+    assert.deepEqual(await run(() => filesScript(simBlobService({ files }, life), "files")), real);
+    assert.deepEqual(real.slice(2), ["created", { thrown: "BlobAlreadyExists" }, { tidemark: "x" }]);
+    assert.equal(files.blobs.get("legs/a")?.toString(), "1");
   });
 });

@@ -5,6 +5,8 @@ import { FENCE_FIELD } from "../../sinks/cosmos/fence.ts";
 import { type Cluster, taskKey } from "./cluster.ts";
 import type { SimFunction } from "./config.ts";
 import { type Expectation, type Losses, whatCounts } from "./expectation.ts";
+import { checkFiles } from "./files-check.ts";
+import { compareLists } from "./lists.ts";
 import { readSent } from "./sent-check.ts";
 import { readSide } from "./side-check.ts";
 
@@ -32,6 +34,7 @@ export async function checkRun(cluster: Cluster, oracle: Oracle): Promise<void> 
   for (const place of places) checkAccount(cluster, place, losses);
   checkDocuments(cluster, expected);
   checkSent(cluster, expected, places);
+  checkFiles(cluster, expected, (task) => statusOf.get(task)?.generation ?? 0);
   const unique = (list: readonly string[]) => (expected.updates ? [...new Set(list)] : list);
   compareLists(unique(lines), unique(expected.side), (what) => watch.violate(`side output: ${what}`));
 }
@@ -141,15 +144,5 @@ function checkReceived(cluster: Cluster, hub: string, messages: number, places: 
     }
     if (received !== messages)
       cluster.watch.violate(`${pipeline} received ${received} of ${messages} events of ${hub}`);
-  }
-}
-
-function compareLists(found: readonly string[], wanted: readonly string[], say: (what: string) => void): void {
-  const counts = new Map<string, number>();
-  for (const line of wanted) counts.set(line, (counts.get(line) ?? 0) + 1);
-  for (const line of found) counts.set(line, (counts.get(line) ?? 0) - 1);
-  for (const [line, count] of counts) {
-    if (count > 0) say(`${count} missing: ${line}`);
-    if (count < 0) say(`${-count} too many: ${line}`);
   }
 }

@@ -13,13 +13,17 @@ import type { SimApp, SimFunction, SimSettings } from "./config.ts";
 import { type Fault, Faults } from "./faults.ts";
 import { Life } from "./life.ts";
 import { Scheduler } from "./scheduler.ts";
-import { blobsOf, SimBlobContainer } from "./sim-blobs.ts";
+import { blobsOf, SimBlobContainer, simBlobService } from "./sim-blobs.ts";
 import { SimContainer, simCosmosClient } from "./sim-cosmos.ts";
 import { SimHub } from "./sim-hub.ts";
 import { Watch } from "./watch.ts";
 
 /** Where virtual time begins. */
 export const START_TIME: number = Date.UTC(2030, 0, 1);
+
+/** The container of dead letters and late events, and that of sinks of files. */
+const TIDEMARK_CONTAINER = "tidemark";
+export const FILES_CONTAINER = "files";
 
 /** A process with the tasks that it has opened. */
 export interface Process {
@@ -37,6 +41,8 @@ export class Cluster {
   readonly hubs: ReadonlyMap<string, SimHub>;
   readonly containers: readonly SimContainer[];
   readonly side: SimBlobContainer;
+  /** What sinks of files write to. */
+  readonly files: SimBlobContainer;
   readonly watch: Watch = new Watch();
   /** How far each task of each function was ever committed and delivered, by `taskKey`. */
   readonly committed = new Map<string, number>();
@@ -56,6 +62,9 @@ export class Cluster {
       (options) => new SimContainer(options, (written) => this.watch.document(written)),
     );
     this.side = new SimBlobContainer((name, before, after) => this.watch.sideBlob(name, before, after));
+    this.files = new SimBlobContainer((name, before, after) =>
+      this.watch.file(name, before, after, (path) => this.files.blobs.has(path)),
+    );
     const world = new VirtualWorld(START_TIME, settings.seed);
     this.#admin = createCheckpointStore({ blobs: this.#blobs, world });
   }
@@ -128,6 +137,7 @@ export class Cluster {
 
   #connections(life: Life): Connections {
     const cosmos = simCosmosClient(this.containers, life);
+    const blobs = simBlobService({ [TIDEMARK_CONTAINER]: this.side, [FILES_CONTAINER]: this.files }, life);
     const producers = new Map([...this.hubs].map(([name, hub]) => [name, hub.producer(life)]));
     return {
       cosmos: async () => cosmos,
@@ -135,7 +145,7 @@ export class Cluster {
         this.hub(name);
         return producers.get(name) as ReturnType<SimHub["producer"]>;
       },
-      blobs: async () => this.side.client(life),
+      blobs: async () => blobs,
       hubBounds: async (_connection, name, partition) => {
         this.hub(name);
         return readBounds(producers.get(name) as ReturnType<SimHub["producer"]>, partition);

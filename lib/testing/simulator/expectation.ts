@@ -6,6 +6,8 @@ export interface Expectation {
   readonly sent: ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>;
   /** Late events and dead letters, as `sideLine` writes them, sorted. */
   readonly side: readonly string[];
+  /** Task → the rows of its files as JSON; undefined where no files are looked at. */
+  readonly rows?: ReadonlyMap<string, readonly string[]> | undefined;
   /** Results are versions of windows, and how many there are depends on batches: only the last of each counts. */
   readonly updates?: boolean;
 }

@@ -31,9 +31,11 @@ export function foldWorkload(partitions: readonly (readonly HubEvent[])[], losse
   const stats = new Tumbling(TIMES.stats);
   const routes = new Tumbling(TIMES.routes);
   const sent = new Map<string, string[]>();
+  const rows = new Map<string, string[]>();
   for (const [partition, events] of partitions.entries()) {
     foldStats(kept(events, losses, `stats/${partition}`), stats, side);
-    foldLegs(partition, kept(events, losses, `legs/${partition}`), routes, sent, side);
+    rows.set(`legs/${partition}`, []);
+    foldLegs(partition, kept(events, losses, `legs/${partition}`), routes, { sent, rows, side });
   }
   const documents = new Map([
     [
@@ -47,7 +49,14 @@ export function foldWorkload(partitions: readonly (readonly HubEvent[])[], losse
     ],
     ["routes", routes.documents(({ key: route, values, ...rest }) => ({ route, legs: values.length, ...rest }))],
   ]);
-  return { documents, sent: new Map([[LEGS_HUB, sent]]), side: side.sort() };
+  return { documents, sent: new Map([[LEGS_HUB, sent]]), side: side.sort(), rows };
+}
+
+/** What the legs of all partitions come to. */
+interface LegsOutput {
+  readonly sent: Map<string, string[]>;
+  readonly rows: Map<string, string[]>;
+  readonly side: string[];
 }
 
 function kept(events: readonly HubEvent[], losses: Losses, task: string): readonly HubEvent[] {
@@ -66,13 +75,13 @@ function foldLegs(
   partition: number,
   events: readonly HubEvent[],
   windows: Tumbling,
-  sent: Map<string, string[]>,
-  side: string[],
+  { sent, rows, side }: LegsOutput,
 ): void {
   for (const { reading, watermark } of judge("legs", events, side)) {
     if (!isHeavy(reading)) continue;
     for (const leg of legsOf(reading)) {
       const body = JSON.stringify(leg);
+      rows.get(`legs/${partition}`)?.push(body);
       if (Buffer.byteLength(body) + MESSAGE_OVERHEAD > LEGS_MAX_BYTES) {
         side.push(line("dead-letter", "legs", `hub:${LEGS_HUB}`, undefined));
         continue;

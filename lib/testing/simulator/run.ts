@@ -88,6 +88,7 @@ function digest(cluster: Cluster): string {
   const hash = createHash("sha256");
   for (const container of cluster.containers)
     for (const document of container.documents) hash.update(JSON.stringify(document));
-  for (const [name, content] of cluster.side.blobs) hash.update(name).update(content);
+  for (const { blobs } of [cluster.side, cluster.files])
+    for (const [name, content] of blobs) hash.update(name).update(content);
   return hash.digest("hex").slice(0, 16);
 }

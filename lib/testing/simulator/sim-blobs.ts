@@ -1,4 +1,4 @@
-import type { BlobServiceClient } from "@azure/storage-blob";
+import type { BlobServiceClient, ContainerClient } from "@azure/storage-blob";
 import { ambiguous, type BlobPort } from "../../checkpoint/blob-port.ts";
 import type { MemoryBlobs } from "../memory-blobs.ts";
 import type { Life } from "./life.ts";
@@ -12,38 +12,74 @@ export function blobsOf(blobs: MemoryBlobs, life: Life): BlobPort {
   );
 }
 
-/** Block blobs, for side outputs: each appears whole. Containers exist once somebody created them. */
+type Watching = (name: string, before: Buffer | undefined, after: Buffer) => void;
+
+interface Upload {
+  readonly conditions?: { readonly ifNoneMatch?: string };
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** Block blobs, for side outputs and files: each appears whole. Containers exist once somebody created them. */
 export class SimBlobContainer {
   readonly blobs = new Map<string, Buffer>();
   exists = false;
-  readonly #watch: (name: string, before: Buffer | undefined, after: Buffer) => void;
+  readonly #metadata = new Map<string, Readonly<Record<string, string>>>();
+  readonly #watch: Watching;
 
-  constructor(watch: (name: string, before: Buffer | undefined, after: Buffer) => void) {
+  constructor(watch: Watching) {
     this.#watch = watch;
   }
 
-  /** A client as one process has it: exactly the calls that the side output makes. */
-  client(life: Life): BlobServiceClient {
+  /** The container as one process has it: exactly the calls that the sinks make. */
+  client(life: Life): ContainerClient {
     const send = (label: string, changes: boolean, land: () => unknown): Promise<unknown> =>
       life.call({ service: "blob", label, changes, fail: noAnswer }, land);
-    const uploadData = (name: string, content: Buffer): Promise<unknown> => {
+    const put = (name: string, content: Buffer, upload: Upload = {}): Promise<unknown> => {
       const sent = Buffer.from(content);
-      return send("upload", true, () => {
-        if (!this.exists)
-          throw Object.assign(new Error("no container"), { code: "ContainerNotFound", statusCode: 404 });
-        this.#watch(name, this.blobs.get(name), sent);
-        this.blobs.set(name, sent);
-      });
+      return send("upload", true, () => this.#put(name, sent, upload));
     };
     const container = {
-      getBlockBlobClient: (name: string) => ({ uploadData: (content: Buffer) => uploadData(name, content) }),
+      getBlockBlobClient: (name: string) => ({
+        name,
+        uploadData: (content: Buffer) => put(name, content),
+        upload: (content: Buffer, _length: number, upload: Upload) => put(name, content, upload),
+        getProperties: () => send("properties", false, () => this.#properties(name)),
+      }),
       createIfNotExists: () =>
         send("container", true, () => {
           this.exists = true;
         }),
     };
-    return { getContainerClient: () => container } as unknown as BlobServiceClient;
+    return container as unknown as ContainerClient;
   }
+
+  #put(name: string, content: Buffer, { conditions, metadata = {} }: Upload): void {
+    if (!this.exists) throw refusal(404, "ContainerNotFound");
+    const before = this.blobs.get(name);
+    if (conditions?.ifNoneMatch === "*" && before !== undefined) throw refusal(409, "BlobAlreadyExists");
+    this.#watch(name, before, content);
+    this.blobs.set(name, content);
+    this.#metadata.set(name, metadata);
+  }
+
+  #properties(name: string): unknown {
+    if (!this.blobs.has(name)) throw refusal(404, "BlobNotFound");
+    return { metadata: this.#metadata.get(name) };
+  }
+}
+
+/** A storage account with these containers, as one process has it. */
+export function simBlobService(containers: Readonly<Record<string, SimBlobContainer>>, life: Life): BlobServiceClient {
+  const getContainerClient = (name: string) => {
+    const container = containers[name];
+    if (container === undefined) throw new Error(`There is no container "${name}" in this simulation.`);
+    return container.client(life);
+  };
+  return { getContainerClient } as unknown as BlobServiceClient;
+}
+
+function refusal(statusCode: number, code: string): Error {
+  return Object.assign(new Error(code), { code, statusCode });
 }
 
 function noAnswer(): Error {

@@ -28,4 +28,12 @@ export class Watch {
   sideBlob(name: string, before: Buffer | undefined, after: Buffer): void {
     if (before !== undefined && !before.equals(after)) this.violate(`blob ${name} was overwritten with other bytes`);
   }
+
+  /** A file is written once, and the manifest names files that are there. */
+  file(name: string, before: Buffer | undefined, after: Buffer, exists: (path: string) => boolean): void {
+    if (before !== undefined) this.violate(`file ${name} was written a second time`);
+    if (!name.includes("_manifest/")) return;
+    const { files } = JSON.parse(after.toString()) as { readonly files: readonly { readonly path: string }[] };
+    for (const { path } of files) if (!exists(path)) this.violate(`${name} names ${path}, which is not there yet`);
+  }
 }

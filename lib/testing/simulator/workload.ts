@@ -1,13 +1,13 @@
 import { count, max, quantile, sum } from "../../aggregates/index.ts";
 import { MARKER_PROPERTY } from "../../engine/headers.ts";
-import { cosmos, toHub } from "../../sinks/index.ts";
+import { cosmos, files, toHub } from "../../sinks/index.ts";
 import { partitionForKey } from "../../sources/partition-key.ts";
 import type { Pipeline } from "../../stream/pipeline.ts";
 import type { Schema } from "../../stream/schema.ts";
 import { stream } from "../../stream/stream.ts";
 import { tumbling } from "../../stream/window.ts";
 import { mulberry32 } from "../virtual-world.ts";
-import { START_TIME } from "./cluster.ts";
+import { FILES_CONTAINER, START_TIME } from "./cluster.ts";
 import type { SimApp, SimEvent } from "./config.ts";
 
 /** What the sources of the built-in workload carry. */
@@ -100,8 +100,17 @@ const legs = stream("legs", Readings)
   .eventTime((reading) => reading.at, { outOfOrder: TIMES.outOfOrder })
   .dedupe("by-id", (reading) => reading.id, { within: TIMES.within })
   .filter("heavy", isHeavy)
-  .flatMap("legs", legsOf)
-  .to(toHub({ eventHubName: LEGS_HUB, partitions: LEGS_PARTITIONS, key: (leg) => leg.route }));
+  .flatMap("legs", legsOf);
+
+const legsHub = toHub<Leg>({ eventHubName: LEGS_HUB, partitions: LEGS_PARTITIONS, key: (leg) => leg.route });
+
+/** What a seed's legs go to: the hub, and in one seed of four files too, of each commit or of each minute. */
+function legsOfSeed(seed: number): Pipeline {
+  const chance = mulberry32(seed ^ 0xf11e)();
+  if (chance >= 0.25) return PIPELINES.legs;
+  const roll = chance < 0.125 ? "commit" : "folder";
+  return legs.to(legsHub, files<Leg>({ container: FILES_CONTAINER, path: "legs", partitionBy: "minute", roll }));
+}
 
 const routes = stream("routes", Legs)
   .eventTime((leg) => leg.at, { watermark: "upstream" })
@@ -114,7 +123,7 @@ const routes = stream("routes", Legs)
 /** The pipelines of the built-in workload: one straight to Cosmos DB, and two in a chain over a hub. */
 export const PIPELINES: { readonly stats: Pipeline; readonly legs: Pipeline; readonly routes: Pipeline } = {
   stats,
-  legs,
+  legs: legs.to(legsHub),
   routes,
 };
 
@@ -129,7 +138,7 @@ export function builtInWorkload(options: WorkloadOptions): SimApp {
   return {
     functions: [
       { pipeline: stats, hub: SOURCE_HUB },
-      { pipeline: legs, hub: SOURCE_HUB },
+      { pipeline: legsOfSeed(options.seed), hub: SOURCE_HUB },
       { pipeline: routes, hub: LEGS_HUB },
     ],
     hubs: [

@@ -99,4 +99,65 @@ export const SINK_MUTANTS: readonly Mutant[] = [
     "await this.#writer.write(sideBlobName(kind, stamp),",
     "await this.#writer.write(sideBlobName(kind, { ...stamp, nonce: String(process.hrtime.bigint()) }),",
   ),
+  mutant(
+    "file-named-without-generation",
+    "names of files grow with the generation of the log",
+    "sinks/files/names.ts",
+    "file({ pipeline, partition, generation }: FrameStamp, folder: string, batch: number, part: number): string",
+    "file({ pipeline, partition }: FrameStamp, folder: string, batch: number, part: number, generation = 1): string",
+  ),
+  mutant(
+    "files-overwritten",
+    "a file is created once and never written again",
+    "sinks/files/publish.ts",
+    `      conditions: { ifNoneMatch: "*" },\n`,
+    "",
+  ),
+  mutant(
+    "file-named-by-chance",
+    "a file has a name that the frame decides",
+    "sinks/files/publish.ts",
+    "const path = this.#names.file(stamp, folder, batch, part);",
+    "const path = this.#names.file(stamp, folder, batch, Number(process.hrtime.bigint() % 1_000_000n) + part);",
+  ),
+  mutant(
+    "manifest-before-its-files",
+    "files count once all of their commit are there",
+    "sinks/files/publish.ts",
+    "      const written = await this.#writeFiles(files, stamp, refused, signal);\n",
+    `      const writing = this.#writeFiles(files, stamp, refused, signal);
+      writing.catch(() => undefined);
+      const written = files.map(([, part, folder, rows]) => {
+        return { path: this.#names.file(stamp, folder, batch, part), rows: rows.length };
+      });
+`,
+  ),
+  mutant(
+    "file-left-out-after-trouble",
+    "a file that could not be written is written again",
+    "sinks/blob-writer.ts",
+    "if (!signal.aborted) trouble = error;",
+    "if (!signal.aborted && attempt > 0) return; trouble = error;",
+  ),
+  mutant(
+    "batches-not-in-the-frame",
+    "the numbers of files move with the position",
+    "sinks/files.ts",
+    "if (this.#batch !== this.#storedBatch) entries.push(BATCH, this.#batch);",
+    "if (this.#batch < this.#storedBatch) entries.push(BATCH, this.#batch);",
+  ),
+  mutant(
+    "waiting-rows-not-in-the-frame",
+    "rows that wait for their folder's end move with the position",
+    "sinks/files/waiting.ts",
+    "const entries = [...this.#changes].flat();",
+    "const entries: unknown[] = [];",
+  ),
+  mutant(
+    "rows-that-left-still-wait",
+    "what has left is forgotten in the frame in which it leaves",
+    "sinks/files/waiting.ts",
+    "if (stored) this.#changes.set(nameOf(name, id), undefined);",
+    "if (stored) this.#changes.delete(nameOf(name, id));",
+  ),
 ];
