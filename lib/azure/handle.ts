@@ -28,19 +28,20 @@ export interface HandleOptions {
    * every batch commits. What a crash loses is read from the hub again, at the latest by the sweep.
    */
   readonly commit?: { readonly every: Duration };
-  /** How the host repeats a batch that failed. Default: for ever, after 1 to 30 seconds. */
+  /** How the host repeats a batch that failed. Default: for ever, after 1 to 5 seconds. */
   readonly retry?: RetryOptions;
 }
 
 /**
  * A bad event becomes a dead letter and never fails its batch. What does fail one is a service that is away: holding
- * the partition back until it has returned is right, and going on would only make a gap to be repaired.
+ * the partition back until it has returned is right, and going on would only make a gap to be repaired. The host waits
+ * out a delay that has begun, whatever returns meanwhile: a longer one would stand still for no reason.
  */
 const RETRY_FOR_EVER: RetryOptions = {
   strategy: "exponentialBackoff",
   maxRetryCount: -1,
   minimumInterval: { seconds: 1 },
-  maximumInterval: { seconds: 30 },
+  maximumInterval: { seconds: 5 },
 };
 
 /** How long a shutdown waits for batches in hand; the host gives a worker about ten seconds. */

@@ -205,7 +205,7 @@ describe("the runtime, on the local services", () => {
         strategy: "exponentialBackoff",
         maxRetryCount: -1,
         minimumInterval: { seconds: 1 },
-        maximumInterval: { seconds: 30 },
+        maximumInterval: { seconds: 5 },
       },
     });
   });

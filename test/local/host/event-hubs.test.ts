@@ -352,4 +352,23 @@ describe("an Event Hubs trigger", () => {
     await send("1", "again");
     await second.until(() => got(second).length === 3);
   });
+
+  it("tries a batch no more once another host has its partition", async () => {
+    const failing = { ...MANY, retry: { strategy: "fixedDelay", maxRetryCount: -1, delayInterval: 100 } };
+    const first = await open(failing, { host: { instanceId: "first" } });
+    await send("0", "fail");
+    await send("1", "fail");
+    const tries = ({ events }: ObservedHost, partition: string) =>
+      events.filter((event) => event.kind === "invocation-started" && event.partition === partition).length;
+    await first.until(() => tries(first, "0") > 1 && tries(first, "1") > 1);
+    const second = await open(failing, { host: { instanceId: "second" } });
+    const lost = () => first.events.find((event) => event.kind === "partition-closed");
+    await first.until(() => lost() !== undefined);
+    const closed = lost();
+    assert.equal(closed?.kind === "partition-closed" && closed.reason, "OwnershipLost");
+    const partition = closed?.kind === "partition-closed" ? closed.partition : "";
+    const [before, elsewhere] = [tries(first, partition), tries(second, partition)];
+    await second.until(() => tries(second, partition) > elsewhere + 5);
+    assert.ok(tries(first, partition) <= before + 1, "an attempt may have begun at that moment");
+  });
 });

@@ -43,7 +43,7 @@ export interface EventHubListenerOptions {
 /** Reads a hub for one function. Several hosts share the partitions of a consumer group as several instances do in Azure. */
 export class EventHubListener implements Listener {
   readonly #options: EventHubListenerOptions;
-  readonly #partitions = new Map<string, PartitionRunner>();
+  readonly #partitions = new Map<string, { readonly runner: PartitionRunner; readonly closed: AbortController }>();
   #processor: HubProcessor | undefined;
   #stopped = new AbortController();
 
@@ -68,7 +68,7 @@ export class EventHubListener implements Listener {
       { connectionString, eventHubName, consumerGroup, ownerId: instanceId, store, hubs },
       {
         opened: (place) => this.#open(processor, place),
-        received: async (place, events) => this.#partitions.get(place.partitionId)?.take(events),
+        received: async (place, events) => this.#partitions.get(place.partitionId)?.runner.take(events),
         closed: (place, reason) => this.#closePartition(place, reason),
         failed: (error, place) => this.#report(error, place),
       },
@@ -85,21 +85,24 @@ export class EventHubListener implements Listener {
 
   #open(processor: HubProcessor, place: PartitionPlace): void {
     const facts = this.#factsOf(place);
-    this.#partitions.set(place.partitionId, this.#newRunner(processor, place));
+    const closed = new AbortController();
+    this.#partitions.set(place.partitionId, { runner: this.#newRunner(processor, place, closed.signal), closed });
     this.#options.reporter.event({ kind: "partition-opened", ...facts });
   }
 
   #closePartition(place: PartitionPlace, reason: string): void {
-    this.#partitions.get(place.partitionId)?.close();
+    const partition = this.#partitions.get(place.partitionId);
     this.#partitions.delete(place.partitionId);
+    partition?.runner.close();
+    partition?.closed.abort();
     this.#options.reporter.event({ kind: "partition-closed", ...this.#factsOf(place), reason });
   }
 
-  #newRunner(processor: HubProcessor, place: PartitionPlace): PartitionRunner {
+  #newRunner(processor: HubProcessor, place: PartitionPlace, closed: AbortSignal): PartitionRunner {
     const { hubs, trigger, status, reporter } = this.#options;
     const facts = this.#factsOf(place);
     return new PartitionRunner(hubs, trigger.single, {
-      invoke: (events, checkpointing) => this.#invoke(place, events, checkpointing),
+      invoke: (events, checkpointing) => this.#invoke(place, events, checkpointing, closed),
       checkpoint: async (event) => {
         await processor.checkpoint(place, event);
         status.checkpointed(facts.functionName, facts.partition, event.sequenceNumber);
@@ -108,7 +111,13 @@ export class EventHubListener implements Listener {
     });
   }
 
-  async #invoke(place: PartitionPlace, events: readonly ReceivedEvent[], checkpointing: boolean): Promise<boolean> {
+  /** What runs when the partition is closed goes on, and is not tried again: another host has it by then. */
+  async #invoke(
+    place: PartitionPlace,
+    events: readonly ReceivedEvent[],
+    checkpointing: boolean,
+    closed: AbortSignal,
+  ): Promise<boolean> {
     const { trigger, executor, status, keepEmpty, redeliverLost } = this.#options;
     const { partitionId } = place;
     const options = { dataType: trigger.dataType, place, checkpointing, keepEmpty };
@@ -120,7 +129,7 @@ export class EventHubListener implements Listener {
       count: events.length,
       partition: partitionId,
       retry: true,
-      signal: this.#stopped.signal,
+      signal: AbortSignal.any([this.#stopped.signal, closed]),
       input: () => (trigger.single ? singleInput(events[0] as ReceivedEvent, options) : batchInput(events, options)),
     });
     done(outcome.error === undefined);
