@@ -13,6 +13,8 @@ export class EventContext implements RecordMeta {
   /** Whether the event's time has been read already. */
   timed = false;
   key: string | undefined;
+  /** Whether the event, though late, may change what stages keep for events that are brought back. */
+  reopens = false;
   /** The watermark that the event is judged by: as it was before the event. */
   watermark: number = NO_WATERMARK;
   enqueuedTime = 0;
@@ -53,6 +55,7 @@ export class EventContext implements RecordMeta {
     this.watermark = watermark;
     this.timed = true;
     this.event = undefined;
+    this.reopens = false;
   }
 
   /** Sends the value in hand to the late side output, once the event's path has succeeded. */

@@ -17,7 +17,7 @@ import {
 import { IdleClock } from "./idle.ts";
 import { Ledger, slotOf } from "./ledger.ts";
 import type { HubEvent, TaskId } from "./ports.ts";
-import { parseRedrive, REDRIVE_PROPERTY, type RedriveHeader, Redrives } from "./redrive.ts";
+import { parseRedrive, REDRIVE_LATE_PROPERTY, REDRIVE_PROPERTY, type RedriveHeader, Redrives } from "./redrive.ts";
 import { Retries } from "./retries.ts";
 import { SideOutput } from "./side-output.ts";
 import { SIDE_SINK, type SideRecord } from "./side-record.ts";
@@ -240,6 +240,7 @@ export class Processor {
     context.key = redrive === undefined ? event.partitionKey : redrive.key;
     context.timestamp = event.enqueuedTime;
     context.timed = false;
+    context.reopens = redrive !== undefined && event.properties[REDRIVE_LATE_PROPERTY] === "update";
     // What comes back is judged by what has been closed meanwhile, not by what its producer knew then.
     context.watermark = this.#upstream && header !== undefined ? header.watermark : this.#watermark.current;
     try {

@@ -9,6 +9,12 @@ export const REDRIVE_STORE = "$redrives";
  */
 export const REDRIVE_PROPERTY = "tidemark-redrive";
 
+/**
+ * The application property that says "update" where a message that is late by now may update a window that is closed and
+ * kept; without it, it becomes a late event.
+ */
+export const REDRIVE_LATE_PROPERTY = "tidemark-redrive-late";
+
 export interface RedriveHeader {
   readonly sequenceNumber: number;
   readonly key: string | undefined;

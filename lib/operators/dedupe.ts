@@ -6,20 +6,22 @@ import { TidemarkError } from "../errors.ts";
 import { formatDuration } from "../stream/duration.ts";
 import type { StageOptions } from "../stream/on-error.ts";
 import type { StageNode } from "../stream/plan.ts";
+import { Kept, withoutKept } from "./kept.ts";
 
-/** The plan's node for `.dedupe(name, id, { within })`; `within` in milliseconds. */
+/** The plan's node for `.dedupe(name, id, { within, keep })`; both in milliseconds. */
 export function dedupeNode(
   name: string,
   id: (value: never) => string,
   within: number,
-  { onError }: StageOptions = {},
+  { onError, keep = 0 }: StageOptions & { readonly keep?: number } = {},
 ): StageNode {
   return {
     kind: "dedupe",
     name,
     state: { within },
+    keep,
     onError,
-    open: (opening) => new DedupeOperator(opening, id as (value: unknown) => string, within),
+    open: (opening) => new DedupeOperator(opening, id as (value: unknown) => string, within, keep),
   };
 }
 
@@ -30,6 +32,7 @@ export function dedupeNode(
 class DedupeOperator extends Operator implements Deferred {
   readonly #id: (value: unknown) => string;
   readonly #within: number;
+  readonly #kept: Kept;
   readonly #slices = new Map<number, Map<string, number>>();
   readonly #dirty = new Map<number, unknown[]>();
   readonly #dropped: number[] = [];
@@ -38,11 +41,12 @@ class DedupeOperator extends Operator implements Deferred {
   #pendingCount = 0;
   #pendingTurn = -1;
 
-  constructor(opening: StageOpening, id: (value: unknown) => string, within: number) {
+  constructor(opening: StageOpening, id: (value: unknown) => string, within: number, keep: number) {
     super(opening);
     this.#id = id;
     this.#within = within;
-    for (const [slice, ids] of opening.store) this.#slices.set(slice, ids as Map<string, number>);
+    this.#kept = new Kept(keep, within, opening.store, opening.watermark);
+    for (const [slice, ids] of withoutKept(opening.store)) this.#slices.set(slice, ids as Map<string, number>);
   }
 
   override process(value: unknown, context: EventContext): void {
@@ -55,7 +59,7 @@ class DedupeOperator extends Operator implements Deferred {
       });
     }
     const time = context.timestamp;
-    if (time + this.#within <= context.watermark) {
+    if (time + this.#within <= context.watermark && !(context.reopens && this.#kept.has(time, context.watermark))) {
       context.effects.count(this.counts.late);
       context.late(
         this.name,
@@ -88,7 +92,7 @@ class DedupeOperator extends Operator implements Deferred {
   override closeFrame(watermark: number): void {
     for (const slice of this.#slices.keys()) {
       // An event can be judged when it is younger than watermark − within, and matches what is up to within older.
-      if (watermark === END_OF_TIME || slice + this.#within * 3 <= watermark) {
+      if (watermark === END_OF_TIME || slice + this.#within * 3 + this.#kept.keep <= watermark) {
         this.#slices.delete(slice);
         this.#dirty.delete(slice);
         this.#dropped.push(slice);
@@ -98,7 +102,7 @@ class DedupeOperator extends Operator implements Deferred {
 
   override changes(): readonly StoreChange[] {
     const store = this.name;
-    const changes: StoreChange[] = [];
+    const changes: StoreChange[] = [...this.#kept.changes(store)];
     for (const [bucket, entries] of this.#dirty) changes.push({ store, bucket, entries });
     for (const bucket of this.#dropped) changes.push({ store, bucket, entries: [], dropped: true });
     this.#dirty.clear();

@@ -8,6 +8,7 @@ import { TidemarkError } from "../errors.ts";
 import type { StageOptions } from "../stream/on-error.ts";
 import type { StageNode } from "../stream/plan.ts";
 import type { TumblingWindow } from "../stream/window.ts";
+import { Kept, withoutKept } from "./kept.ts";
 import { type Bucket, type Cell, WindowState } from "./window-state.ts";
 
 export type Aggregates = Readonly<Record<string, Aggregate<never, unknown>>>;
@@ -26,6 +27,7 @@ export function windowAggregateNode(
     // The grace belongs to it: with a longer one, windows that have closed would open again with a part of their events.
     state: { window: window.kind, size: window.size, grace: window.grace, columns },
     hold: holdOf(window),
+    keep: window.keep,
     fansOut: true,
     onError,
     open: (opening) =>
@@ -43,6 +45,7 @@ class WindowAggregateOperator extends Operator implements Deferred {
   readonly #columns: readonly string[];
   readonly #aggregates: readonly Aggregate<unknown, unknown>[];
   readonly #state: WindowState;
+  readonly #kept: Kept;
   #watermark: number;
 
   constructor(opening: StageOpening, window: TumblingWindow, aggregates: Record<string, Aggregate<unknown, unknown>>) {
@@ -50,10 +53,11 @@ class WindowAggregateOperator extends Operator implements Deferred {
     this.#window = window;
     this.#columns = Object.keys(aggregates);
     this.#aggregates = Object.values(aggregates);
-    this.#state = new WindowState(opening.name, this.#aggregates, opening.store);
+    this.#state = new WindowState(opening.name, this.#aggregates, withoutKept(opening.store));
+    this.#kept = new Kept(window.keep, window.grace, opening.store, opening.watermark);
     this.#watermark = opening.watermark;
     // Every frame ends with the windows fired that its watermark had passed.
-    for (const bucket of this.#state.before(this.#watermark)) bucket.fired = this.#end(bucket) <= this.#watermark;
+    for (const bucket of this.#state.before(this.#watermark)) bucket.fired = this.#due(bucket) <= this.#watermark;
   }
 
   override process(value: unknown, context: EventContext): void {
@@ -61,9 +65,11 @@ class WindowAggregateOperator extends Operator implements Deferred {
     context.effects.count(this.counts.in);
     const { size, grace } = this.#window;
     const start = Math.floor(context.timestamp / size) * size;
-    if (start + size + grace <= context.watermark) {
+    const end = start + size;
+    if (end + grace <= context.watermark && !(context.reopens && this.#kept.has(end, context.watermark))) {
       context.effects.count(this.counts.late);
-      context.late(this.name, value, `its window ended at ${iso(start + size)} and its grace is over`);
+      const because = context.reopens ? "its state is not kept" : "its grace is over";
+      context.late(this.name, value, `its window ended at ${iso(end)} and ${because}`);
       return;
     }
     const { key } = context;
@@ -84,39 +90,23 @@ class WindowAggregateOperator extends Operator implements Deferred {
   }
 
   override closeFrame(watermark: number, context: EventContext): void {
-    if (this.#window.emit === "final") this.#emitFinal(watermark, context);
-    else this.#emitUpdates(watermark, context);
+    const { grace, keep } = this.#window;
+    for (const bucket of this.#state.before(watermark)) {
+      if (this.#due(bucket) > watermark) break;
+      this.#emit(bucket, bucket.fired ? bucket.dirty : this.#state.cells(bucket), context);
+      bucket.fired = true;
+      if (this.#end(bucket) + grace + keep <= watermark) this.#state.drop(bucket);
+    }
     this.#watermark = watermark;
   }
 
   override nextTimer(): number | undefined {
-    const { emit, grace } = this.#window;
-    for (const bucket of this.#state.all()) {
-      if (emit === "final") return this.#end(bucket) + grace;
-      if (!bucket.fired) return this.#end(bucket);
-    }
+    for (const bucket of this.#state.all()) if (!bucket.fired) return this.#due(bucket);
     return undefined;
   }
 
   override changes(): readonly StoreChange[] {
-    return this.#state.changes();
-  }
-
-  #emitUpdates(watermark: number, context: EventContext): void {
-    for (const bucket of this.#state.before(watermark)) {
-      if (this.#end(bucket) > watermark) break;
-      this.#emit(bucket, bucket.fired ? bucket.dirty : this.#state.cells(bucket), context);
-      bucket.fired = true;
-      if (this.#end(bucket) + this.#window.grace <= watermark) this.#state.drop(bucket);
-    }
-  }
-
-  #emitFinal(watermark: number, context: EventContext): void {
-    for (const bucket of this.#state.before(watermark)) {
-      if (this.#end(bucket) + this.#window.grace > watermark) break;
-      this.#emit(bucket, this.#state.cells(bucket), context);
-      this.#state.drop(bucket);
-    }
+    return [...this.#kept.changes(this.name), ...this.#state.changes()];
   }
 
   #emit(bucket: Bucket, cells: Iterable<Cell>, context: EventContext): void {
@@ -137,6 +127,11 @@ class WindowAggregateOperator extends Operator implements Deferred {
       }
       context.effects.apply();
     }
+  }
+
+  /** When the window's results leave first; what comes later updates them. */
+  #due(bucket: Bucket): number {
+    return this.#end(bucket) + (this.#window.emit === "final" ? this.#window.grace : 0);
   }
 
   #end(bucket: Bucket): number {

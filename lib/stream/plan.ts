@@ -46,6 +46,8 @@ export interface StageNode {
   readonly state?: Readonly<Record<string, unknown>>;
   /** How much later than the watermark its outputs may be, in milliseconds: what is downstream sees that much less. */
   readonly hold?: number;
+  /** How much longer than lateness allows its state is kept for events that are brought back, in milliseconds. */
+  readonly keep?: number;
   /** Whether one input may give several outputs. */
   readonly fansOut?: boolean;
   readonly tables?: readonly Table<unknown>[];

@@ -139,11 +139,16 @@ export class Stream<T, S extends Traits> {
   dedupe(
     name: string,
     id: NeedsTime<S, (value: T) => string, "dedupe">,
-    options: StageOptions & { readonly within: Duration },
+    options: StageOptions & {
+      readonly within: Duration;
+      /** How much longer ids are kept, in event time, so that redriven events can still be judged; default 0. */
+      readonly keep?: Duration;
+    },
   ): Stream<T, S> {
     const within = milliseconds(options.within, `within of "${name}"`);
+    const keep = milliseconds(options.keep ?? 0, `keep of "${name}"`);
     if (within === 0) throw new TidemarkError("PLAN_INVALID", `within of "${name}" must be above zero.`);
-    return this.#then(dedupeNode(name, id as (value: never) => string, within, options));
+    return this.#then(dedupeNode(name, id as (value: never) => string, within, { onError: options.onError, keep }));
   }
 
   /**

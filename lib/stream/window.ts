@@ -7,6 +7,8 @@ export interface TumblingWindow {
   readonly size: number;
   /** How long after its end, in event time, a window still takes events. */
   readonly grace: number;
+  /** How long after its grace, in event time, a closed window is kept for events that are brought back. */
+  readonly keep: number;
   /** "updates": at its end, then again whenever a late event within the grace changes it; "final": once, after the grace. */
   readonly emit: "updates" | "final";
 }
@@ -14,6 +16,11 @@ export interface TumblingWindow {
 export interface TumblingOptions {
   /** Allowed lateness: how long after its end, in event time, a window still takes events; default 0. */
   readonly grace?: Duration;
+  /**
+   * How long after its grace, in event time, a closed window's state is kept, so that redriven events can update it;
+   * default 0: not at all. Ordinary late events do not. State and recovery grow with the windows kept.
+   */
+  readonly keep?: Duration;
   readonly emit?: "updates" | "final";
 }
 
@@ -26,5 +33,6 @@ export function tumbling(size: Duration, options: TumblingOptions = {}): Tumblin
   const length = milliseconds(size, "The size of a tumbling window");
   if (length === 0) throw new TidemarkError("PLAN_INVALID", "A tumbling window needs a size above zero.");
   const grace = milliseconds(options.grace ?? 0, "The grace of a tumbling window");
-  return { kind: "tumbling", size: length, grace, emit: options.emit ?? "updates" };
+  const keep = milliseconds(options.keep ?? 0, "The keep of a tumbling window");
+  return { kind: "tumbling", size: length, grace, keep, emit: options.emit ?? "updates" };
 }

@@ -7,7 +7,7 @@ import { whole } from "../screen/text.ts";
 import { Access } from "./access.ts";
 import { countTable, type ListedRecord, recordDetails, recordTable, verdictLines } from "./print.ts";
 import { readRecords, type Selection } from "./read-records.ts";
-import { type LatePolicy, redriveRecords, type Verdict } from "./redrive.ts";
+import { LATE_POLICIES, redriveRecords, type Verdict } from "./redrive.ts";
 import { Redriven } from "./redriven.ts";
 import type { StoredRecord } from "./stored-record.ts";
 
@@ -19,7 +19,8 @@ tidemark dead-letters redrive [ID…]   puts events back through their pipeline
   --partition N                of one partition
   --kind dead-letter|late      of one kind; \`redrive\` takes dead letters unless told otherwise
   --limit N                    with list: how many lines (50)
-  --late refuse|side-output    with redrive: what to do with events that are late by now (refuse)
+  --late refuse|update|side-output
+                               with redrive: what to do with events that are late by now (refuse)
   --dry-run                    with redrive: say what would happen, and do nothing
   --json                       print JSON on standard output
   --connection NAME|STRING     the storage account: a setting, or a connection string (TidemarkStorage)
@@ -27,10 +28,11 @@ tidemark dead-letters redrive [ID…]   puts events back through their pipeline
   --functions FOLDER           with redrive: where the functions are (functions)
 
 An event goes back to its own hub and partition with its original bytes, properties and key, and is processed once,
-however often it is redriven. It is judged anew, by the code that runs now. An event whose window is closed cannot
-change that window any more: by default it stays where it is; with --late side-output it is published, and comes to the
-late events once more, or is dropped as a duplicate where a dedupe stage still knows it. The exit code is 0 when all
-that was selected went back, now or before.`;
+however often it is redriven. It is judged anew, by the code that runs now. An event whose window is closed stays where
+it is by default. With --late update it updates the closed window, if that is still kept (tumbling(…, { keep: "7d" })),
+and the new result replaces the old one; where it is not, the event stays. With --late side-output it is published, and
+comes to the late events once more, or is dropped as a duplicate where a dedupe stage still knows it. The exit code is 0
+when all that was selected went back, now or before.`;
 
 const OPTIONS = {
   pipeline: { type: "string" },
@@ -137,7 +139,7 @@ function toJson({ record, redrivenAt }: ListedRecord): object {
 }
 
 async function redrive(access: Access, values: Values, ids: readonly string[]): Promise<number> {
-  const late = latePolicy(values.late);
+  const late = oneOf("--late", values.late, LATE_POLICIES);
   if (values.pipeline === undefined && ids.length === 0) {
     throw new TidemarkError("CONFIGURATION", "redrive needs --pipeline or ids.", {
       fix: "Look with --dry-run what it would do.",
@@ -151,15 +153,6 @@ async function redrive(access: Access, values: Values, ids: readonly string[]): 
   const paint = createPaint(wantsColours(process.stdout, process.env));
   console.log(values.json ? json(verdicts, dryRun) : verdictLines(verdicts, dryRun, paint).join("\n"));
   return verdicts.every(({ fate }) => fate === "published" || fate === "again") ? 0 : 1;
-}
-
-function latePolicy(text: string): LatePolicy {
-  if (text === "update") {
-    throw new TidemarkError("UNSUPPORTED", "A window that is closed cannot be updated: its state is gone.", {
-      fix: "Choose --late refuse or --late side-output, and recompute the window from its source if it must change.",
-    });
-  }
-  return oneOf("--late", text, ["refuse", "side-output"]);
 }
 
 function refuseMissing(ids: readonly string[], records: readonly StoredRecord[]): void {

@@ -1,4 +1,5 @@
 import { eventTimeOf } from "../../engine/event-time.ts";
+import { formatDuration } from "../../stream/duration.ts";
 import type { Plan } from "../../stream/plan.ts";
 import { validate } from "../../stream/schema.ts";
 import type { StoredRecord } from "./stored-record.ts";
@@ -49,4 +50,38 @@ export function latenessOf(time: number, watermark: number, plan: Plan): string 
     }
   }
   return undefined;
+}
+
+/**
+ * Why an event that is late by a watermark cannot update what is closed; undefined when it can. Times in milliseconds
+ * since the epoch.
+ */
+export function updateObstacle(time: number | undefined, watermark: number, plan: Plan): string | undefined {
+  const windows = plan.stages.filter(({ kind }) => kind === "aggregate");
+  if (windows.length > 1)
+    return `the updated result of "${windows[0]?.name}" would count again in "${windows[1]?.name}"`;
+  const { target, name } = plan.sinks.find(({ target }) => target.kind === "eventHub" || target.kind === "blob") ?? {};
+  if (windows.length > 0 && target?.kind === "eventHub")
+    return `readers of what "${name}" sends would count the updated result again`;
+  if (windows.length > 0 && target?.kind === "blob")
+    return `"${name}" has written the window's file, and never changes one`;
+  if (time === undefined) return "its event time cannot be read";
+  for (const { kind, name, state, keep = 0 } of plan.stages) {
+    const { within, size, grace } = (state ?? {}) as { within?: number; size?: number; grace?: number };
+    if (kind === "dedupe" && within !== undefined && time + within + keep <= watermark) {
+      return `"${name}" has forgotten what it knew of that time, ${advice(keep, "dedupe")}`;
+    }
+    if (kind === "aggregate" && size !== undefined && grace !== undefined) {
+      const end = Math.floor(time / size) * size + size;
+      if (end + grace + keep <= watermark) {
+        return `its window of "${name}" ended at ${new Date(end).toISOString()} and is not kept, ${advice(keep, "the window")}`;
+      }
+    }
+  }
+  return undefined;
+}
+
+function advice(keep: number, what: string): string {
+  if (keep === 0) return `since ${what} does not say { keep: … }; recompute it from the source`;
+  return `since its { keep: "${formatDuration(keep)}" } is over; recompute it from the source`;
 }

@@ -2,15 +2,17 @@ import type { EventData, EventHubProducerClient } from "@azure/event-hubs";
 import type { RunnableFunction } from "../../azure/runtime.ts";
 import { type CheckpointStore, createCheckpointStore } from "../../checkpoint/index.ts";
 import { NO_WATERMARK } from "../../engine/frame.ts";
-import { formatRedrive, REDRIVE_PROPERTY } from "../../engine/redrive.ts";
+import { formatRedrive, REDRIVE_LATE_PROPERTY, REDRIVE_PROPERTY } from "../../engine/redrive.ts";
 import { TidemarkError } from "../../errors.ts";
 import type { Access } from "./access.ts";
-import { eventTimeNow, latenessOf, obstacleOf } from "./judge.ts";
+import { eventTimeNow, latenessOf, obstacleOf, updateObstacle } from "./judge.ts";
 import { Redriven } from "./redriven.ts";
 import type { StoredRecord } from "./stored-record.ts";
 
 /** What to do with events that are late by now. */
-export type LatePolicy = "refuse" | "side-output";
+export const LATE_POLICIES = ["refuse", "update", "side-output"] as const;
+
+export type LatePolicy = (typeof LATE_POLICIES)[number];
 
 /** What became, or would become, of a record. */
 export type Fate = "published" | "again" | "late" | "impossible";
@@ -59,7 +61,7 @@ export async function redriveRecords(
   const fit = verdicts.filter(({ fate }) => fate === "published").map(({ record }) => record);
   for (const lot of Map.groupBy(fit, ({ pipeline, partition }) => `${pipeline}/${partition}`).values()) {
     const producer = await producerOf(access, functions, lot[0] as StoredRecord);
-    await publish(lot, producer, redriven, () => new Date(realWorld.now()));
+    await publish(lot, { producer, redriven, late, now: () => new Date(realWorld.now()) });
   }
   return verdicts;
 }
@@ -114,6 +116,10 @@ async function judge(
   watermarks.set(task, watermark);
   const lateness = latenessNow(record, watermark, fn);
   if (lateness === undefined) return { fate: "published" };
+  if (late === "update") {
+    const obstacle = updateObstacle(eventTimeNow(record, plan), watermark, plan);
+    return obstacle === undefined ? { fate: "published" } : { fate: "late", because: obstacle };
+  }
   return { fate: late === "refuse" ? "late" : "published", because: lateness };
 }
 
@@ -124,15 +130,17 @@ function latenessNow(record: StoredRecord, watermark: number, { pipeline }: Runn
   return time === undefined ? undefined : latenessOf(time, watermark, pipeline.plan);
 }
 
+interface Publishing {
+  readonly producer: EventHubProducerClient;
+  readonly redriven: Redriven;
+  readonly late: LatePolicy;
+  readonly now: () => Date;
+}
+
 /** Publishes records of one partition and notes it request by request. */
-async function publish(
-  records: readonly StoredRecord[],
-  producer: EventHubProducerClient,
-  redriven: Redriven,
-  now: () => Date,
-): Promise<void> {
+async function publish(records: readonly StoredRecord[], { producer, redriven, late, now }: Publishing): Promise<void> {
   for (let rest = records; rest.length > 0; ) {
-    const sent = await sendLot(producer, rest);
+    const sent = await sendLot(producer, rest, late);
     // After a crash before this, they are published once more, and the task drops them.
     await redriven.note(sent, now());
     rest = rest.slice(sent.length);
@@ -140,11 +148,15 @@ async function publish(
 }
 
 /** Sends as many records as fit into one request; resolves with those. */
-async function sendLot(producer: EventHubProducerClient, records: readonly StoredRecord[]): Promise<StoredRecord[]> {
+async function sendLot(
+  producer: EventHubProducerClient,
+  records: readonly StoredRecord[],
+  late: LatePolicy,
+): Promise<StoredRecord[]> {
   const batch = await producer.createBatch({ partitionId: (records[0] as StoredRecord).partition });
   const sent: StoredRecord[] = [];
   for (const record of records) {
-    if (!batch.tryAdd(messageOf(record))) break;
+    if (!batch.tryAdd(messageOf(record, late))) break;
     sent.push(record);
   }
   if (sent.length === 0) {
@@ -158,8 +170,12 @@ async function sendLot(producer: EventHubProducerClient, records: readonly Store
 }
 
 /** The original message, with a property that says which it was. */
-function messageOf({ body, properties, sequenceNumber, key }: StoredRecord): EventData {
-  const redrive = { [REDRIVE_PROPERTY]: formatRedrive({ sequenceNumber, key }) };
+function messageOf({ body, properties, sequenceNumber, key }: StoredRecord, late: LatePolicy): EventData {
+  const redrive = {
+    [REDRIVE_PROPERTY]: formatRedrive({ sequenceNumber, key }),
+    // Said in any case: what is brought back once by "update" must not update by a property that it kept.
+    [REDRIVE_LATE_PROPERTY]: late,
+  };
   return {
     body: Buffer.from(body, "base64"),
     properties: { ...(properties as NonNullable<EventData["properties"]>), ...redrive },

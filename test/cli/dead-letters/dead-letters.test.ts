@@ -125,7 +125,7 @@ describe("tidemark dead-letters, on the local services", () => {
     assert.match((await tidemark("show", "orders/1/1")).err, /no record orders\/1\/1/);
     assert.match((await tidemark("show", "nonsense")).err, /"nonsense" is no id/);
     assert.match((await tidemark("redrive")).err, /needs --pipeline or ids/);
-    assert.match((await tidemark("redrive", "--pipeline", "orders", "--late", "update")).err, /cannot be updated/);
+    assert.match((await tidemark("redrive", "--pipeline", "orders", "--late", "no")).err, /refuse or update or side-/);
     assert.match((await tidemark("burn")).err, /list or show or redrive/);
   });
 
@@ -201,5 +201,25 @@ describe("tidemark dead-letters, on the local services", () => {
     await work();
     assert.equal((await list("--kind", "late")).length, 3, "the two came late once more");
     assert.deepEqual((await counts())[0], 3, "and changed nothing");
+  });
+
+  it("updates a closed window that is kept, once, and refuses where it is kept no more", async () => {
+    const late = (await list("--kind", "late")).slice(0, 2).map(({ id }) => id);
+    const updated = await redrive(...late, "--late", "update");
+    assert.deepEqual([updated.code, updated.published], [0, 2]);
+    await work();
+    assert.equal((await counts())[0], 5, "a, bad, c, and the two that came late");
+    for await (const { name } of container.listBlobsFlat({ prefix: "redriven/" })) await container.deleteBlob(name);
+    assert.equal((await redrive(...late, "--late", "update")).published, 2);
+    await work();
+    assert.equal((await counts())[0], 5, "redriven twice is redriven once");
+    await publish(order("much-later", 3_600), order("late-again", 30));
+    const [last] = await list("--kind", "late");
+    const refused = await redrive(last?.id as string, "--late", "update");
+    assert.deepEqual([refused.code, refused.published, refused.late], [1, 0, 1]);
+    assert.match(
+      String(refused.records[0]?.because),
+      /"stats" ended at .* and is not kept, since its \{ keep: "30m" \}/,
+    );
   });
 });

@@ -14,7 +14,7 @@ export const orders = stream("orders", Order)
     return true;
   })
   .keyBy((order) => order.shop)
-  .window(tumbling("1m", { grace: "1m" }))
+  .window(tumbling("1m", { grace: "1m", keep: "30m" }))
   .aggregate("stats", { orders: count() })
   .map("document", ({ key: shop, ...stats }) => ({ id: stats.windowStart, shop, ...stats }))
   .to(cosmos({ databaseName: "test", containerName: "orders", partitionKey: "/shop" }));
