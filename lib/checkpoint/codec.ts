@@ -7,6 +7,9 @@ const packr = new Packr({ useRecords: true, copyBuffers: true });
 // A third of the time of deflate's fastest level, for about the same size.
 const FASTEST = { [constants.ZSTD_c_compressionLevel]: 1 };
 
+/** Setting a compression up takes longer than packing a thousand bytes: a smaller part stays as it is. */
+const COMPRESSED_FROM_BYTES = 1_024;
+
 /** Plain data as MessagePack. */
 export function pack(value: unknown): Uint8Array {
   return packr.pack(value);
@@ -31,8 +34,8 @@ export interface EncodedPart {
 
 export type PartKind = "state" | "outbox";
 
-/** How a part is written: today's form is "columns"; "pairs" is what logs hold that were written before it. */
-type PartForm = "pairs" | "columns";
+/** How a part is written: "columns", or "plain" when it is small; "pairs" is what logs hold that are older. */
+type PartForm = "pairs" | "columns" | "plain";
 
 /** Messages of the outbox entry with this index. */
 type OutboxPart = readonly [index: number, sink: string, messages: readonly unknown[]];
@@ -50,6 +53,8 @@ const PART_TYPES: readonly (readonly [PartKind, PartForm])[] = [
   ["outbox", "pairs"],
   ["state", "columns"],
   ["outbox", "columns"],
+  ["state", "plain"],
+  ["outbox", "plain"],
 ];
 const PART_HEAD_BYTES = 5;
 
@@ -110,10 +115,14 @@ function columns(store: string, bucket: number, entries: readonly unknown[], fro
 function encodePart(kind: PartKind, value: unknown): Uint8Array {
   const plain = pack(value);
   const { length } = plain;
-  const packed = zstdCompressSync(plain, { params: FASTEST, pledgedSrcSize: length, chunkSize: chunkOf(length) });
+  const written = length < COMPRESSED_FROM_BYTES ? "plain" : "columns";
+  const packed =
+    written === "plain"
+      ? plain
+      : zstdCompressSync(plain, { params: FASTEST, pledgedSrcSize: length, chunkSize: chunkOf(length) });
   const bytes = Buffer.allocUnsafe(PART_HEAD_BYTES + packed.length);
   bytes.writeUInt8(
-    PART_TYPES.findIndex(([of, form]) => of === kind && form === "columns"),
+    PART_TYPES.findIndex(([of, form]) => of === kind && form === written),
     0,
   );
   bytes.writeUInt32LE(packed.length, 1);
@@ -126,7 +135,7 @@ function chunkOf(bytes: number): number {
   return Math.min(Math.max(bytes, 1_024), 1024 * 1024);
 }
 
-/** The parts of a body, still compressed. */
+/** The parts of a body, not decoded yet. */
 export function* partsOf(body: Uint8Array): Generator<EncodedPart> {
   const view = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   for (let at = 0; at < view.length; ) {
@@ -154,6 +163,7 @@ function pairsOf([, , first, values]: PackedEntries | PackedPairs): readonly unk
 }
 
 function unpackPart<T>({ form, packed }: EncodedPart): T {
+  if (form === "plain") return unpack<T>(packed);
   if (form === "pairs") return unpack<T>(inflateRawSync(packed));
   return unpack<T>(zstdDecompressSync(packed, { chunkSize: chunkOf(packed.length * EXPANSION) }));
 }

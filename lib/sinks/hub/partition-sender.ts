@@ -120,21 +120,24 @@ export class PartitionSender {
 
   /** The SDK does not notice that a connection broke under it: it waits for its own, much longer time-out. */
   async #inTime<R>(signal: AbortSignal, attempt: (signal: AbortSignal) => Promise<R>): Promise<R> {
-    const late = new AbortController();
+    const ending = new AbortController();
     const over = new AbortController();
+    const ended = Promise.withResolvers<never>();
+    const end = (reason: unknown): void => {
+      ending.abort(reason);
+      ended.reject(reason);
+    };
     this.#context.world.sleep(ATTEMPT_MS, over.signal).then(
-      () => late.abort(new Error(`No answer within ${ATTEMPT_MS} ms.`)),
+      () => end(new Error(`No answer within ${ATTEMPT_MS} ms.`)),
       () => {},
     );
-    const either = AbortSignal.any([signal, late.signal]);
-    const ended = Promise.withResolvers<never>();
-    const end = () => ended.reject(either.reason);
-    either.addEventListener("abort", end, { once: true });
+    // Not AbortSignal.any: its signals are never collected while somebody listens.
+    const stop = (): void => end(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
     try {
-      return await Promise.race([attempt(either), ended.promise]);
+      return await Promise.race([attempt(ending.signal), ended.promise]);
     } finally {
-      // A combined signal with a listener is never collected.
-      either.removeEventListener("abort", end);
+      signal.removeEventListener("abort", stop);
       over.abort(ENDED);
     }
   }
