@@ -18,8 +18,8 @@ export async function services(values: OptionValues): Promise<number> {
   const hubs = mergeHubs(declared.hubs, extra);
   const folder = resolve(DATA_FOLDER);
   if (values.fresh === true) await forgetData(folder);
-  const { containers } = declared;
-  const running = await startServices({ folder, ports, declared: Promise.resolve({ hubs, containers }) });
+  const contents = { ...declared, hubs };
+  const running = await startServices({ folder, ports, declared: Promise.resolve(contents) });
   process.stdout.write(`${describe(running, hubs)}\n`);
   await interrupted();
   await running.stop();

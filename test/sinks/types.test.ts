@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import type { Sink } from "../../lib/engine/sink.ts";
-import { cosmos, toHub } from "../../lib/sinks/index.ts";
+import { cosmos, files, toHub } from "../../lib/sinks/index.ts";
 
 interface WithId {
   readonly id: string;
@@ -45,4 +45,18 @@ it("asks for an id when the value has none", () => {
   // @ts-expect-error Property 'route' does not exist on type 'WithoutId'
   end.to(toHub({ eventHubName: "legs", key: (value) => value.route }));
   assert.equal(end.sinks.length, 3);
+});
+
+it("asks for a Parquet column for every field, of a type that can hold it", () => {
+  const end = new End<WithoutId>();
+  end.to(files({ container: "archive" }), files({ container: "other", key: (value) => value.origin }));
+  end.to(files({ container: "archive", format: "parquet", columns: { origin: "string", flights: "int32" } }));
+  // @ts-expect-error Property 'columns' is missing
+  assert.throws(() => end.to(files({ container: "archive", format: "parquet" })), { code: "CONFIGURATION" });
+  // @ts-expect-error Property 'flights' is missing
+  end.to(files({ container: "archive", format: "parquet", columns: { origin: "string" } }));
+  // @ts-expect-error Type '"boolean"' is not assignable to type '"int32" | "int64" | "double" | "timestamp"'
+  end.to(files({ container: "archive", format: "parquet", columns: { origin: "string", flights: "boolean" } }));
+  // @ts-expect-error Property 'route' does not exist on type 'WithoutId'
+  end.to(files({ container: "archive", key: (value) => value.route }));
 });

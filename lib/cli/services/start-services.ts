@@ -18,6 +18,7 @@ export interface ServicesOptions {
 export interface ServiceContents {
   readonly hubs: readonly HubDeclaration[];
   readonly containers: readonly ContainerDeclaration[];
+  readonly blobContainers?: readonly string[];
 }
 
 /** One running service; stopping it leaves its data, and starting it again takes the same port. */
@@ -115,10 +116,24 @@ async function startCosmos(
   return startChild<CosmosChildValue>("Cosmos DB", new URL("./cosmos-child.ts", import.meta.url), options);
 }
 
-function startBlobs(
-  { folder }: ServicesOptions,
+async function startBlobs(
+  { folder, declared }: ServicesOptions,
   ports: Pick<typeof WELL_KNOWN_PORTS | Record<ServiceName, number>, "blob" | "queue" | "table">,
 ) {
   const { blob: blobPort, queue: queuePort, table: tablePort } = ports;
-  return startStorage({ blobPort, queuePort, tablePort, dataFolder: join(folder, "storage") });
+  const storage = await startStorage({ blobPort, queuePort, tablePort, dataFolder: join(folder, "storage") });
+  try {
+    await createBlobContainers(storage.connectionString, (await declared).blobContainers ?? []);
+    return storage;
+  } catch (error) {
+    await storage.stop();
+    throw error;
+  }
+}
+
+async function createBlobContainers(connectionString: string, names: readonly string[]): Promise<void> {
+  if (names.length === 0) return;
+  const { BlobServiceClient } = await import("@azure/storage-blob");
+  const service = BlobServiceClient.fromConnectionString(connectionString);
+  await Promise.all(names.map((name) => service.getContainerClient(name).createIfNotExists()));
 }

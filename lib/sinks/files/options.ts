@@ -46,7 +46,7 @@ export interface FilesTarget<T> {
 export type FilesFormat<T> =
   | { readonly format?: "ndjson"; readonly columns?: never }
   /** Parquet, compressed with snappy. */
-  | { readonly format: "parquet"; readonly columns: Columns<T> };
+  | { readonly format: "parquet"; readonly columns: Columns<NoInfer<T>> };
 
 export type FilesOptions<T> = FilesTarget<T> & FilesFormat<T>;
 
