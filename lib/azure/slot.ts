@@ -116,9 +116,10 @@ export class Slot {
     this.#options.running(done);
   }
 
-  /** The partition may have moved to another process long ago: that one has alarms of its own. */
+  /** The partition may have moved to another process long ago: that one has alarms of its own, and here is none to set. */
   async #wakeIfHeld(signal: AbortSignal): Promise<void> {
     if (await this.task.holds()) await this.task.wake(signal);
+    else if (!this.task.busy) await this.task.close();
   }
 
   async #saying<T>(log: Log, work: () => Promise<T>): Promise<T> {

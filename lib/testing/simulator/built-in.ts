@@ -1,9 +1,10 @@
 import { mulberry32 } from "../virtual-world.ts";
 import type { Oracle } from "./checks.ts";
 import { drawSettings } from "./config.ts";
-import { drawFaults, FAULT_KINDS, type Fault, type FaultKind } from "./faults.ts";
+import { drawFaults, type Fault, type FaultKind, USUAL_KINDS } from "./faults.ts";
 import { foldWorkload } from "./oracle.ts";
 import { type RunResult, runApp } from "./run.ts";
+import { silentWorkload } from "./silence.ts";
 import { builtInWorkload, SOURCE_HUB } from "./workload.ts";
 
 /** What of a seed is run: all of it, or less when it is being shrunk. */
@@ -18,12 +19,22 @@ export interface SeedOptions {
   readonly kinds?: readonly FaultKind[] | undefined;
 }
 
+/** What a seed's run is about: a chain of pipelines, or windows that close in silence. */
+export type Scenario = "chain" | "silence";
+
 /** Promises that settle in a usual run, about: faults are spread over this many. */
-const HORIZON = 900;
+const HORIZON: Readonly<Record<Scenario, number>> = { chain: 900, silence: 900 };
+
+export function scenarioOf({ seed }: SeedOptions): Scenario {
+  return mulberry32(seed ^ 0x5ce7e)() < 0.15 ? "silence" : "chain";
+}
 
 /** The faults that a seed has. */
-export function faultsOf({ seed, only, kinds = FAULT_KINDS }: SeedOptions): readonly Fault[] {
-  const drawn = drawFaults(seed, kinds, HORIZON);
+export function faultsOf(options: SeedOptions): readonly Fault[] {
+  const { seed, only } = options;
+  const scenario = scenarioOf(options);
+  const kinds = options.kinds ?? (scenario === "silence" ? silent(options).silence.kinds : USUAL_KINDS);
+  const drawn = drawFaults(seed, kinds, HORIZON[scenario]);
   return only === undefined ? drawn : drawn.filter(({ index }) => only.includes(index));
 }
 
@@ -35,14 +46,24 @@ export function eventsOf({ seed, events }: SeedOptions): number {
 /** Runs the built-in workload with everything that a seed decides. */
 export function runSeed(options: SeedOptions): Promise<RunResult> {
   const random = mulberry32(options.seed ^ 0x5e77);
-  const partitions = random() < 0.8 ? 2 : 3;
+  const partitions = partitionsOf(options, random());
   const settings = drawSettings(options.seed, faultsOf(options), random);
-  const app = builtInWorkload({
-    seed: options.seed,
-    events: eventsOf(options),
-    partitions: options.partitions ?? partitions,
-  });
+  if (scenarioOf(options) === "silence") {
+    const { app, silence, oracle } = silent(options);
+    const retries = settings.retries || silence.waking.sweepEvery === undefined;
+    return runApp(app, { ...settings, retries, waking: silence.waking }, oracle);
+  }
+  const app = builtInWorkload({ seed: options.seed, events: eventsOf(options), partitions });
   return runApp(app, settings, plainFold);
+}
+
+function partitionsOf({ partitions }: SeedOptions, chance: number): number {
+  return partitions ?? (chance < 0.8 ? 2 : 3);
+}
+
+function silent(options: SeedOptions): ReturnType<typeof silentWorkload> {
+  const partitions = partitionsOf(options, mulberry32(options.seed ^ 0x5e77)());
+  return silentWorkload({ seed: options.seed, events: eventsOf(options), partitions });
 }
 
 const plainFold: Oracle = (cluster, losses) => {

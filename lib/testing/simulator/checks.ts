@@ -61,7 +61,7 @@ function checkAccount(cluster: Cluster, { fn, partition, status }: Place, losses
   for (const { to } of losses.get(key) ?? []) {
     if (to > hub.first(partition)) violate(`reports ${to - 1} as lost, which the hub holds`);
   }
-  const timed = fn.pipeline.plan.source.time !== undefined;
+  const timed = fn.pipeline.plan.source.time !== undefined && !cluster.app.endless;
   if (timed && watermark !== END_OF_TIME) violate(`its watermark ended at ${watermark}`);
 }
 

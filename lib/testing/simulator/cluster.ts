@@ -1,14 +1,18 @@
-import type { LogStatus } from "../../checkpoint/checkpoint-log.ts";
+import { type Log, Slot } from "../../azure/slot.ts";
+import { TIMING } from "../../azure/timing.ts";
+import { WakeUpRequests } from "../../azure/wake-up-requests.ts";
+import type { CheckpointStore, LogStatus } from "../../checkpoint/checkpoint-log.ts";
 import { createCheckpointStore } from "../../checkpoint/index.ts";
 import { Seclusion } from "../../engine/seclusion.ts";
 import type { Connections } from "../../engine/sink.ts";
 import { TableCache } from "../../engine/tables.ts";
-import { Task } from "../../engine/task.ts";
+import { Task, type TaskPorts } from "../../engine/task.ts";
 import { sideOutput } from "../../sinks/side-output.ts";
 import { EventHubReader } from "../../sources/event-hub-reader.ts";
 import { readBounds } from "../../sources/hub-bounds.ts";
 import { type MemoryBlobs, memoryBlobs } from "../memory-blobs.ts";
 import { VirtualWorld } from "../virtual-world.ts";
+import { BusyCheck } from "./busy-check.ts";
 import type { SimApp, SimFunction, SimSettings } from "./config.ts";
 import { type Fault, Faults } from "./faults.ts";
 import { Life } from "./life.ts";
@@ -16,6 +20,7 @@ import { Scheduler } from "./scheduler.ts";
 import { blobsOf, SimBlobContainer, simBlobService } from "./sim-blobs.ts";
 import { SimContainer, simCosmosClient } from "./sim-cosmos.ts";
 import { SimHub } from "./sim-hub.ts";
+import { SimQueue } from "./sim-queue.ts";
 import { Watch } from "./watch.ts";
 
 /** Where virtual time begins. */
@@ -28,9 +33,17 @@ export const FILES_CONTAINER = "files";
 /** A process with the tasks that it has opened. */
 export interface Process {
   readonly life: Life;
-  readonly tasks: Map<string, Task>;
-  readonly makeTask: (fn: SimFunction, partition: number) => Task;
+  readonly slots: Map<string, Slot>;
+  readonly makeSlot: (fn: SimFunction, partition: number) => Slot;
+  /** Tasks that are only looked after, and those that are given something to do; by `taskKey`, how often at the moment. */
+  readonly attended: Map<string, number>;
+  readonly employed: Map<string, number>;
 }
+
+/** Nobody listens to what a simulated process says. */
+export const SILENT: Log = { debug: () => undefined, warn: () => undefined };
+
+const QUEUE = "tidemark-wake-ups";
 
 /** The simulated world: services that outlive processes, and processes on several instances. */
 export class Cluster {
@@ -44,6 +57,9 @@ export class Cluster {
   /** What sinks of files write to. */
   readonly files: SimBlobContainer;
   readonly watch: Watch = new Watch();
+  /** Of wake-ups, when this run has them. */
+  readonly queue: SimQueue | undefined;
+  readonly #busy: BusyCheck;
   /** How far each task of each function was ever committed and delivered, by `taskKey`. */
   readonly committed = new Map<string, number>();
   /** What happens when a process is about to go on and a fault's time has come; the host sets it. */
@@ -65,6 +81,8 @@ export class Cluster {
     this.files = new SimBlobContainer((name, before, after) =>
       this.watch.file(name, before, after, (path) => this.files.blobs.has(path)),
     );
+    this.queue = settings.waking && new SimQueue(this.scheduler, QUEUE);
+    this.#busy = new BusyCheck(this.watch, TIMING.patience);
     const world = new VirtualWorld(START_TIME, settings.seed);
     this.#admin = createCheckpointStore({ blobs: this.#blobs, world });
   }
@@ -103,13 +121,13 @@ export class Cluster {
     const connections = this.#connections(life);
     const tables = new TableCache(life, connections);
     const seclusion = new Seclusion();
-    const checkpoints = createCheckpointStore({
-      blobs: blobsOf(this.#blobs, life),
-      world: life,
-      limits: settings.limits,
-    });
+    const attended = new Map<string, number>();
+    const employed = new Map<string, number>();
+    const isVisitor = (task: string): boolean => (attended.get(task) ?? 0) > 0 && (employed.get(task) ?? 0) === 0;
+    const checkpoints = this.#checkpoints(life, isVisitor);
+    const wakeUps = this.#wakeUps(life);
     const consumers = new Map([...this.hubs].map(([name, hub]) => [name, hub.consumer(life)]));
-    const makeTask = (fn: SimFunction, partition: number): Task => {
+    const makeTask = (fn: SimFunction, partition: number, ports: Pick<TaskPorts, "wakeAt" | "onCommit">): Task => {
       const key = taskKey(fn, partition);
       const consumer = consumers.get(fn.hub) as ReturnType<SimHub["consumer"]>;
       return new Task(fn.pipeline, {
@@ -129,10 +147,76 @@ export class Cluster {
         from: "earliest",
         onLoss: settings.onLoss,
         commitEvery: settings.commitEvery,
-        onCommit: ({ position }) => this.committed.set(key, Math.max(position, this.committed.get(key) ?? 0)),
+        onCommit: (metrics) => {
+          this.committed.set(key, Math.max(metrics.position, this.committed.get(key) ?? 0));
+          this.app.onFrame?.(this, metrics);
+          if (settings.waking) ports.onCommit?.(metrics);
+        },
+        ...(settings.waking && ports.wakeAt ? { wakeAt: ports.wakeAt } : {}),
       });
     };
-    return { life, tasks: new Map(), makeTask };
+    const makeSlot = (fn: SimFunction, partition: number): Slot =>
+      new Slot((ports) => makeTask(fn, partition, ports), {
+        world: life,
+        stop: life.stop.signal,
+        restAfter: TIMING.restAfter,
+        patience: Math.max(TIMING.patience, 2 * settings.commitEvery),
+        wakeAt: async (time, position) =>
+          wakeUps?.ask({ function: fn.pipeline.name, partition: String(partition), position }, time),
+        running: () => undefined,
+        log: SILENT,
+      });
+    return { life, slots: new Map(), makeSlot, attended, employed };
+  }
+
+  slotOf(process: Process, fn: SimFunction, partition: number): Slot {
+    const key = taskKey(fn, partition);
+    const slot = process.slots.get(key) ?? process.makeSlot(fn, partition);
+    process.slots.set(key, slot);
+    return slot;
+  }
+
+  /** Lets a process look after a task, which must not disturb whoever owns it. */
+  attending<T>(process: Process, fn: SimFunction, partition: number, work: (slot: Slot) => Promise<T>): Promise<T> {
+    return during(process.attended, taskKey(fn, partition), () => work(this.slotOf(process, fn, partition)));
+  }
+
+  /** Lets a process do with a task what a trigger asks for. */
+  employing<T>(process: Process, fn: SimFunction, partition: number, work: (slot: Slot) => Promise<T>): Promise<T> {
+    return during(process.employed, taskKey(fn, partition), () => work(this.slotOf(process, fn, partition)));
+  }
+
+  #checkpoints(life: Life, isVisitor: (task: string) => boolean): CheckpointStore {
+    const { scheduler, settings } = this;
+    const options = { world: life, limits: settings.limits };
+    if (settings.waking === undefined) return createCheckpointStore({ ...options, blobs: blobsOf(this.#blobs, life) });
+    const blobs = blobsOf(this.#blobs, life, (call) => this.#busy.appended(call, life, scheduler.now));
+    const store = createCheckpointStore({ ...options, blobs });
+    return {
+      peek: (task) => {
+        this.#busy.looked(`${task.pipeline}/${task.partition}`, life, scheduler.now);
+        return store.peek(task);
+      },
+      open: (task, shape, start) => {
+        const key = `${task.pipeline}/${task.partition}`;
+        if (isVisitor(key)) this.#busy.opened(key, life);
+        return store.open(task, shape, start);
+      },
+    };
+  }
+
+  #wakeUps(life: Life): WakeUpRequests | undefined {
+    const { queue } = this;
+    if (queue === undefined) return undefined;
+    const client = queue.client(life);
+    const { headStart } = TIMING;
+    return new WakeUpRequests({
+      world: life,
+      client: async () => client,
+      queue: QUEUE,
+      headStart,
+      onTrouble: () => undefined,
+    });
   }
 
   #connections(life: Life): Connections {
@@ -152,6 +236,11 @@ export class Cluster {
       },
     };
   }
+}
+
+function during<T>(counts: Map<string, number>, key: string, work: () => Promise<T>): Promise<T> {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+  return work().finally(() => counts.set(key, (counts.get(key) ?? 1) - 1));
 }
 
 export function taskKey(fn: SimFunction, partition: number): string {

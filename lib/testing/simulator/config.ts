@@ -1,5 +1,7 @@
 import type { CheckpointLimits } from "../../checkpoint/limits.ts";
+import type { CommitMetrics } from "../../engine/meter.ts";
 import type { Pipeline } from "../../stream/pipeline.ts";
+import type { Cluster } from "./cluster.ts";
 import type { Fault } from "./faults.ts";
 import type { SimContainerOptions } from "./sim-cosmos.ts";
 import type { SimHubOptions } from "./sim-hub.ts";
@@ -27,6 +29,10 @@ export interface SimApp {
   readonly hubs: readonly SimHubOptions[];
   readonly containers: readonly SimContainerOptions[];
   readonly events: readonly SimEvent[];
+  /** No marker ends the events: what is left closes in silence. */
+  readonly endless?: boolean;
+  /** Looks at every frame when its owner learns that it is in the log. */
+  readonly onFrame?: (cluster: Cluster, metrics: CommitMetrics) => void;
 }
 
 /** What a seed decides of the surroundings. */
@@ -42,6 +48,20 @@ export interface SimSettings {
   readonly commitEvery: number;
   /** Milliseconds after which a batch in hand is told to give up. */
   readonly shift: number;
+  /** How far a clock may be off at most, milliseconds. */
+  readonly skew: number;
+  /** Undefined: nothing wakes tasks by itself, and the end of a run sweeps by hand. */
+  readonly waking?: Waking | undefined;
+}
+
+/** What wakes tasks although no event comes. */
+export interface Waking {
+  /** Milliseconds between two sweeps of the timer; undefined: messages have to do. */
+  readonly sweepEvery: number | undefined;
+  /** Milliseconds after the start until which the timer runs for sure. */
+  readonly until: number;
+  /** Milliseconds after the start at which all instances go, once their work is done; undefined: they stay. */
+  readonly scaleInAt: number | undefined;
 }
 
 /** Settings of a seed: limits are small, so that rotation, snapshots and large frames happen all the time. */
@@ -62,5 +82,6 @@ export function drawSettings(seed: number, faults: readonly Fault[], random: () 
     onLoss: faults.some(({ kind }) => kind === "retention-loss") ? "continue" : pick("stop", "continue"),
     commitEvery: pick(0, 0, 0, 500),
     shift: pick(2_000, 10_000, 60_000),
+    skew: 300_000,
   };
 }

@@ -14,22 +14,35 @@ export const FAULT_KINDS = [
   "host-skip",
   "host-repeat",
   "host-abandon",
+  // The trigger's consumer group was reset: from the beginning, or to the end.
+  "host-rewind",
+  "host-jump",
   // Services: one call, or all calls for a while.
   "blob-refused",
   "blob-lost",
   "blob-late",
   "blob-outage",
+  "blob-narrow",
   "cosmos-throttled",
   "cosmos-lost",
   "cosmos-late",
   "cosmos-partial",
   "cosmos-broken",
+  "cosmos-outage",
   "hub-refused",
   "hub-lost",
   "hub-late",
   "hub-outage",
   "reader-refused",
   "reader-quiet",
+  // The queue of wake-ups: its service, and its messages.
+  "queue-refused",
+  "queue-lost",
+  "queue-late",
+  "message-drop",
+  "message-twice",
+  "message-delay",
+  "message-early",
   // Operators and time.
   "retention",
   "retention-loss",
@@ -37,6 +50,12 @@ export const FAULT_KINDS = [
 ] as const;
 
 export type FaultKind = (typeof FAULT_KINDS)[number];
+
+/** Kinds that need a queue. */
+export const QUEUE_KINDS: readonly FaultKind[] = FAULT_KINDS.filter((kind) => /^(queue|message)-/.test(kind));
+
+/** Kinds that happen to a run without wake-ups. */
+export const USUAL_KINDS: readonly FaultKind[] = FAULT_KINDS.filter((kind) => !QUEUE_KINDS.includes(kind));
 
 /** One fault: when it happens, counted in promises settled, and chance of its own, so that others do not change it. */
 export interface Fault {
@@ -47,7 +66,10 @@ export interface Fault {
   readonly value: number;
 }
 
-export type Service = "blob" | "cosmos" | "hub" | "reader";
+/** A write that comes through a narrow line. */
+const SMALL_BYTES = 320;
+
+export type Service = "blob" | "cosmos" | "hub" | "reader" | "queue";
 
 /** What happens to a call: nothing of it arrives, its answer is lost, or it is given up and arrives later. */
 export type Mishap = "refused" | "lost" | "late" | "throttled" | "partial" | "broken" | "quiet";
@@ -67,6 +89,10 @@ const WEIGHTS: Partial<Record<FaultKind, number>> = {
   "cosmos-late": 3,
   "blob-outage": 0.5,
   "hub-outage": 0.5,
+  "cosmos-outage": 0.5,
+  "blob-narrow": 0.5,
+  "host-rewind": 0.7,
+  "host-jump": 0.7,
   "retention-loss": 0.8,
   reset: 0.5,
 };
@@ -106,6 +132,7 @@ export class Faults {
   readonly #armed = new Map<Service, Fault[]>();
   readonly #outages = new Map<Service, number>();
   readonly #scheduler: Scheduler;
+  #narrowUntil = 0;
   #settled = 0;
 
   constructor(scheduler: Scheduler, faults: readonly Fault[]) {
@@ -141,15 +168,22 @@ export class Faults {
     this.#outages.set(service, this.#scheduler.now + milliseconds);
   }
 
+  /** For so many milliseconds only small writes to storage come through. */
+  narrow(milliseconds: number): void {
+    this.#narrowUntil = this.#scheduler.now + milliseconds;
+  }
+
   /** From now on nothing goes wrong any more. */
   calm(): void {
     this.#coming.length = 0;
     this.#armed.clear();
     this.#outages.clear();
+    this.#narrowUntil = 0;
   }
 
   /** What happens to a call of a service; only calls that change something can be given up and arrive later. */
-  mishap(service: Service, changes: boolean): Mishap | undefined {
+  mishap(service: Service, changes: boolean, bytes = 0): Mishap | undefined {
+    if (bytes > SMALL_BYTES && this.#narrowUntil > this.#scheduler.now) return "refused";
     const until = this.#outages.get(service);
     if (until !== undefined && until > this.#scheduler.now) {
       return changes && this.#scheduler.chance(0.2) ? "lost" : "refused";

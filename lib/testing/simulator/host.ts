@@ -1,10 +1,10 @@
 import type { HubEvent } from "../../engine/ports.ts";
-import type { Task } from "../../engine/task.ts";
 import { messageOf, TidemarkError } from "../../errors.ts";
-import { type Cluster, type Process, taskKey } from "./cluster.ts";
+import { type Cluster, type Process, SILENT, taskKey } from "./cluster.ts";
 import type { SimFunction } from "./config.ts";
 import type { Fault, Service } from "./faults.ts";
 import type { Life } from "./life.ts";
+import { Wakers, type WakersHost } from "./wakers.ts";
 
 /** One function on one partition, as the hosts of all instances together see it. */
 interface Trigger {
@@ -28,6 +28,11 @@ interface Pump {
   invocation: number;
 }
 
+type Lie = "host-skip" | "host-abandon" | "host-repeat" | "host-rewind" | "host-jump";
+
+/** How often an app is looked at again that should have come to rest. */
+const SCALE_IN_TRIES = 30;
+
 /** How long a host may wait for more events before it hands over the first. */
 const FETCH_MS = 500;
 
@@ -39,6 +44,7 @@ export class Host {
   readonly #cluster: Cluster;
   readonly #processes: (Process | undefined)[];
   readonly #triggers: readonly Trigger[];
+  readonly #wakers: Wakers | undefined;
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
@@ -46,17 +52,32 @@ export class Host {
     this.#processes = Array.from({ length: cluster.settings.instances }, (_, instance) => cluster.start(instance));
     this.#triggers = cluster.places.map(({ fn, partition }) => ({ fn, partition, checkpoint: 0, owner: undefined }));
     for (const trigger of this.#triggers) this.#assign(trigger);
+    const { queue, settings, scheduler } = cluster;
+    if (queue === undefined || settings.waking === undefined) return;
+    const process = (): Process => this.#able() ?? this.#restart(0);
+    const expect: WakersHost["expect"] = (life, what, work, done) => this.#expect(life, what, work, done);
+    this.#wakers = new Wakers(cluster, queue, { process, expect });
+    const { sweepEvery, until, scaleInAt } = settings.waking;
+    if (sweepEvery !== undefined) this.#wakers.tickUntil(scheduler.now + until, sweepEvery);
+    if (scaleInAt !== undefined) scheduler.after(scaleInAt, () => this.#scaleIn(SCALE_IN_TRIES));
   }
 
   /** Does once what a timer does from time to time: wakes the tasks that have something left to do. */
   sweep(): void {
+    const { waking } = this.#cluster.settings;
+    if (waking?.sweepEvery !== undefined) {
+      this.#cluster.scheduler.after(waking.sweepEvery, () => this.#wakers?.tick());
+      return;
+    }
     for (const trigger of this.#triggers) {
       const process = this.#able() ?? this.#restart(0);
-      const task = this.#taskOf(process, trigger);
+      const { task } = this.#cluster.slotOf(process, trigger.fn, trigger.partition);
       const wake = async (): Promise<void> => {
         if (await task.needsWaking()) await task.wake(process.life.stop.signal);
       };
-      process.life.after("sweep", this.#cluster.scheduler.between(0, 500), () => this.#expect("wake", wake()));
+      process.life.after("sweep", this.#cluster.scheduler.between(0, 500), () =>
+        this.#expect(process.life, "wake", wake()),
+      );
     }
   }
 
@@ -124,7 +145,7 @@ export class Host {
     }
     const invocation = ++pump.invocation;
     const { signal, end } = process.life.shift(this.#cluster.settings.shift);
-    const handled = this.#taskOf(process, trigger).handle(events, signal);
+    const handled = this.#handle(pump, events, signal);
     const done = (failed: boolean): void => {
       end();
       if (!failed) this.#expectCommitted(trigger, (events.at(-1) as HubEvent).sequenceNumber + 1);
@@ -136,12 +157,18 @@ export class Host {
         process.life.after("retry", this.#cluster.scheduler.between(1_000, 30_000), again);
       } else this.#checkpoint(pump);
     };
-    this.#expect("handle", handled, done);
+    this.#expect(process.life, "handle", handled, done);
     if (!pump.abandonNext) return;
     // The function timed out: the host goes on although it still runs.
     pump.abandonNext = false;
     pump.invocation++;
     this.#checkpoint(pump);
+  }
+
+  #handle({ process, trigger: { fn, partition } }: Pump, events: readonly HubEvent[], signal: AbortSignal) {
+    const { settings } = this.#cluster;
+    if (settings.waking === undefined) return this.#cluster.slotOf(process, fn, partition).task.handle(events, signal);
+    return this.#cluster.employing(process, fn, partition, (slot) => slot.handle(events, SILENT));
   }
 
   /** A batch that was handled is in the log, whoever put it there. */
@@ -164,22 +191,18 @@ export class Host {
     this.#soon(pump, this.#cluster.scheduler.between(1, 10));
   }
 
-  #taskOf(process: Process, { fn, partition }: Trigger): Task {
-    const key = taskKey(fn, partition);
-    const task = process.tasks.get(key) ?? process.makeTask(fn, partition);
-    process.tasks.set(key, task);
-    return task;
-  }
-
   #at(trigger: Trigger) {
     const { scheduler, settings } = this.#cluster;
     return { scheduler, settings, hub: this.#cluster.hub(trigger.fn.hub) };
   }
 
-  #expect(what: string, work: Promise<unknown>, done: (failed: boolean) => void = () => undefined): void {
+  #expect(life: Life, what: string, work: Promise<unknown>, done: (failed: boolean) => void = () => undefined): void {
     work.then(
-      () => done(false),
+      () => {
+        if (life.alive) done(false);
+      },
       (error: unknown) => {
+        if (!life.alive) return;
         const code = error instanceof TidemarkError ? error.code : undefined;
         if (code === undefined || !EXPECTED.has(code)) {
           const detail = code === undefined && error instanceof Error ? error.stack : messageOf(error);
@@ -207,8 +230,7 @@ export class Host {
       case "drain":
         return this.#drain(life, 8_000 * value);
       case "clock":
-        life.clockOffset += Math.round((value - 0.5) * 600_000);
-        return true;
+        return this.#setClock(life, Math.round((value - 0.5) * 600_000));
       case "rebalance":
         return this.#assign(trigger, trigger.owner?.process);
       case "takeover":
@@ -216,6 +238,8 @@ export class Host {
       case "host-skip":
       case "host-abandon":
       case "host-repeat":
+      case "host-rewind":
+      case "host-jump":
         return trigger.owner !== undefined && this.#lie(kind, trigger, trigger.owner);
       case "retention":
         return this.#expire(trigger, 0);
@@ -223,6 +247,11 @@ export class Host {
         return this.#expire(trigger, Math.ceil(value * 12));
       case "reset":
         return this.#reset(trigger);
+      case "message-drop":
+      case "message-twice":
+      case "message-delay":
+      case "message-early":
+        return this.#cluster.queue?.spoil(kind.slice("message-".length) as "drop", value) ?? false;
       default:
         return this.#disturb(fault);
     }
@@ -231,18 +260,29 @@ export class Host {
   #disturb(fault: Fault): boolean {
     const { faults } = this.#cluster;
     const [service, mishap] = fault.kind.split("-", 2) as [Service, string];
-    if (mishap === "outage") faults.outage(service, 60_000 * fault.value);
+    // As a rule a minute at most, now and then ten.
+    const long = fault.value > 0.9 ? 600_000 : 60_000;
+    if (mishap === "outage") faults.outage(service, long * fault.value);
+    else if (mishap === "narrow") faults.narrow(120_000 * fault.value);
     else faults.arm(service, fault);
-    return mishap === "outage";
+    return mishap === "outage" || mishap === "narrow";
   }
 
-  #lie(kind: "host-skip" | "host-abandon" | "host-repeat", trigger: Trigger, owner: Pump): boolean {
+  #setClock(life: Life, change: number): boolean {
+    const { skew } = this.#cluster.settings;
+    life.clockOffset = Math.max(-skew, Math.min(skew, life.clockOffset + change));
+    return true;
+  }
+
+  #lie(kind: Lie, trigger: Trigger, owner: Pump): boolean {
     if (kind === "host-skip") owner.skipNext = true;
     if (kind === "host-abandon") owner.abandonNext = true;
     if (kind === "host-repeat") {
       trigger.checkpoint = Math.max(0, trigger.checkpoint - this.#cluster.scheduler.between(1, 30));
       owner.cursor = Math.min(owner.cursor, trigger.checkpoint);
     }
+    if (kind === "host-rewind") owner.cursor = trigger.checkpoint = 0;
+    if (kind === "host-jump") owner.cursor = trigger.checkpoint = this.#at(trigger).hub.next(trigger.partition);
     return true;
   }
 
@@ -266,16 +306,34 @@ export class Host {
     return true;
   }
 
-  #drain(life: Life, milliseconds: number): boolean {
+  #drain(life: Life, milliseconds: number, end: () => void = () => this.#crash(life)): boolean {
     const process = this.#processes[life.instance];
     if (process?.life !== life) return false;
     life.after("drain", milliseconds, () => {
       life.stop.abort(new TidemarkError("UNAVAILABLE", "The app is shutting down.", { retryable: true }));
-      const closed = Promise.allSettled([...process.tasks.values()].map((task) => task.close()));
-      void closed.then(() => this.#crash(life));
-      life.after("kill", 2_000, () => this.#crash(life));
+      const closed = Promise.allSettled([...process.slots.values()].map((slot) => slot.close()));
+      void closed.then(end);
+      life.after("kill", 2_000, end);
     });
     return true;
+  }
+
+  /** Nothing comes any more, so no instance stays: whoever wants something done has to start one. */
+  #scaleIn(tries: number): void {
+    const { scheduler } = this.#cluster;
+    const busy = this.#triggers.some((trigger) => trigger.checkpoint < this.#at(trigger).hub.next(trigger.partition));
+    if (busy && tries > 0) {
+      scheduler.after(20_000, () => this.#scaleIn(tries - 1));
+      return;
+    }
+    for (const [instance, process] of this.#processes.entries()) {
+      if (process?.life.alive) this.#drain(process.life, 0, () => this.#leave(instance, process));
+    }
+  }
+
+  #leave(instance: number, process: Process): void {
+    process.life.alive = false;
+    if (this.#processes[instance] === process) this.#processes[instance] = undefined;
   }
 
   /** Partitions whose owner is gone get another. */
@@ -289,8 +347,10 @@ export class Host {
   #takeOver(trigger: Trigger): boolean {
     const process = this.#able(trigger.owner?.process);
     if (process === undefined) return false;
-    const task = this.#taskOf(process, trigger);
-    process.life.after("take over", 1, () => this.#expect("catchUp", task.catchUp(process.life.stop.signal)));
+    const { fn, partition } = trigger;
+    const { life } = process;
+    const catchUp = () => this.#cluster.employing(process, fn, partition, ({ task }) => task.catchUp(life.stop.signal));
+    life.after("take over", 1, () => this.#expect(life, "catchUp", catchUp()));
     return true;
   }
 

@@ -19,6 +19,8 @@ export interface CallOptions {
   /** The error of a call of which nobody knows whether it happened. */
   readonly fail: (mishap: Mishap) => unknown;
   readonly signal?: AbortSignal | undefined;
+  /** How much is sent, where that matters. */
+  readonly bytes?: number | undefined;
   /** Decided by the caller: what happens to this call, or that nothing does. */
   readonly mishap?: Mishap | "none" | undefined;
 }
@@ -135,7 +137,7 @@ export class Life implements World {
   }
 
   /** A request to a service: `land` is what happens there, at once and whole. */
-  call<T>({ service, label, changes, fail, signal, mishap }: CallOptions, land: () => T): Promise<T> {
+  call<T>({ service, label, changes, fail, signal, mishap, bytes }: CallOptions, land: () => T): Promise<T> {
     const { scheduler, faults } = this.#context;
     return new Promise((resolve, reject) => {
       if (signal?.aborted) {
@@ -157,7 +159,7 @@ export class Life implements World {
         scheduler.after(delay, () => this.resume(label, () => settle(run)));
       };
       signal?.addEventListener("abort", abort, { once: true });
-      const trouble = mishap ?? faults.mishap(service, changes);
+      const trouble = mishap ?? faults.mishap(service, changes, bytes);
       if (trouble === "refused" || trouble === "throttled") {
         answer(this.#latency(), () => reject(fail(trouble)));
         return;

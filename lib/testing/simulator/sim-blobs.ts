@@ -1,15 +1,26 @@
 import type { BlobServiceClient, ContainerClient } from "@azure/storage-blob";
 import { ambiguous, type BlobPort } from "../../checkpoint/blob-port.ts";
-import type { MemoryBlobs } from "../memory-blobs.ts";
+import type { BlobCall, MemoryBlobs } from "../memory-blobs.ts";
 import type { Life } from "./life.ts";
 
 const WRITES: ReadonlySet<string> = new Set(["createAppend", "append", "create", "remove"]);
 
 /** The storage of checkpoint logs as one process sees it. */
-export function blobsOf(blobs: MemoryBlobs, life: Life): BlobPort {
-  return blobs.via(({ call, blob }, proceed) =>
-    life.call({ service: "blob", label: call, changes: WRITES.has(call), fail: () => ambiguous(call, blob) }, proceed),
-  );
+export function blobsOf(
+  blobs: MemoryBlobs,
+  life: Life,
+  onAppended: (call: BlobCall) => void = () => undefined,
+): BlobPort {
+  return blobs.via((made, proceed) => {
+    const { call, blob } = made;
+    const land: typeof proceed = () => {
+      const answer = proceed();
+      if (answer === "appended") onAppended(made);
+      return answer;
+    };
+    const fail = () => ambiguous(call, blob);
+    return life.call({ service: "blob", label: call, changes: WRITES.has(call), bytes: made.bytes, fail }, land);
+  });
 }
 
 type Watching = (name: string, before: Buffer | undefined, after: Buffer) => void;

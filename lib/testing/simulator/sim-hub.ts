@@ -8,6 +8,7 @@ import type {
   Subscription,
   SubscriptionEventHandlers,
 } from "@azure/event-hubs";
+import { MARKER_PROPERTY } from "../../engine/headers.ts";
 import type { HubEvent } from "../../engine/ports.ts";
 import type { Service } from "./faults.ts";
 import type { Life } from "./life.ts";
@@ -79,9 +80,11 @@ export class SimHub {
     return this.history(partition).length;
   }
 
-  /** Retention removes what is below a sequence number. */
+  /** Retention removes what is below a sequence number; not the marker that ends the events, or nothing would. */
   expire(partition: number, first: number): void {
-    this.#first[partition] = Math.max(this.first(partition), Math.min(first, this.next(partition)));
+    const ended = this.history(partition).at(-1)?.properties[MARKER_PROPERTY] !== undefined;
+    const end = this.next(partition) - (ended ? 1 : 0);
+    this.#first[partition] = Math.max(this.first(partition), Math.min(first, end));
   }
 
   /** Retention catches up with the next reader of a partition: so many events from where it reads on are gone. */

@@ -9,7 +9,7 @@ import { withTables } from "../memory-tables.ts";
 import { encodeEvent } from "../test-driver.ts";
 import { mulberry32 } from "../virtual-world.ts";
 import { drawSettings, type SimApp, type SimEvent } from "./config.ts";
-import { drawFaults, FAULT_KINDS, type FaultKind } from "./faults.ts";
+import { drawFaults, type FaultKind, USUAL_KINDS } from "./faults.ts";
 import { type RunResult, runApp, runCleanly } from "./run.ts";
 
 export interface SimulateOptions {
@@ -50,7 +50,7 @@ export async function simulate(pipeline: Pipeline, options: SimulateOptions): Pr
       },
     );
   }
-  const { seed, faults: kinds = FAULT_KINDS.filter((kind) => kind !== "retention-loss") } = options;
+  const { seed, faults: kinds = USUAL_KINDS.filter((kind) => kind !== "retention-loss") } = options;
   const settings = drawSettings(seed, drawFaults(seed, kinds, HORIZON), mulberry32(seed ^ 0x5e77));
   const updates = pipeline.plan.stages.some(({ kind }) => kind === "aggregate");
   const [clean, faulty] = [appOf(pipeline, options), appOf(pipeline, options)];

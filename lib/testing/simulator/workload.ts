@@ -54,7 +54,7 @@ function isReading(value: unknown): value is Reading {
 }
 
 /** A schema without a library: what it does not accept becomes a dead letter. */
-function schemaOf<T>(accepts: (value: unknown) => value is T): Schema<T> {
+export function schemaOf<T>(accepts: (value: unknown) => value is T): Schema<T> {
   const validate = (value: unknown) => (accepts(value) ? { value } : { issues: [{ message: "not of this kind" }] });
   return { "~standard": { version: 1, vendor: "tidemark", validate } };
 }
