@@ -4,6 +4,7 @@ import { after, before, describe, it } from "node:test";
 import type { Container, CosmosClient, OperationInput } from "@azure/cosmos";
 import type { EventHubProducerClient } from "@azure/event-hubs";
 import type { BlobServiceClient } from "@azure/storage-blob";
+import type { DequeuedMessageItem, QueueServiceClient } from "@azure/storage-queue";
 import { AzureConnections } from "../../lib/azure/connections.ts";
 import { readSettings } from "../../lib/azure/settings.ts";
 import type { PartitionReader } from "../../lib/engine/ports.ts";
@@ -16,6 +17,7 @@ import { EventHubReader } from "../../lib/sources/event-hub-reader.ts";
 import { SimBlobContainer, simBlobService } from "../../lib/testing/simulator/sim-blobs.ts";
 import { SimContainer, simCosmosClient } from "../../lib/testing/simulator/sim-cosmos.ts";
 import { SimHub } from "../../lib/testing/simulator/sim-hub.ts";
+import { SimQueue } from "../../lib/testing/simulator/sim-queue.ts";
 import { cosmosClient, localConnections } from "../sinks/support.ts";
 import { quietProcess } from "./simulated.ts";
 
@@ -274,5 +276,75 @@ describe("the simulated blob storage of side outputs and files", () => {
     assert.deepEqual(await run(() => filesScript(simBlobService({ files }, life), "files")), real);
     assert.deepEqual(real.slice(2), ["created", { thrown: "BlobAlreadyExists" }, { tidemark: "x" }]);
     assert.equal(files.blobs.get("legs/a")?.toString(), "1");
+  });
+});
+
+/** What the app sends to a queue, and what its host does with the messages. */
+async function queueScript(
+  service: QueueServiceClient,
+  name: string,
+  sleep: (milliseconds: number) => Promise<void>,
+): Promise<unknown[]> {
+  const queue = service.getQueueClient(name);
+  const seen: unknown[] = [];
+  const note = async (call: () => Promise<unknown>): Promise<void> => void seen.push(await outcome(call));
+  const receive = async (visibilityTimeout: number): Promise<DequeuedMessageItem[]> => {
+    const { receivedMessageItems } = await queue.receiveMessages({ numberOfMessages: 32, visibilityTimeout });
+    seen.push(receivedMessageItems.map(({ messageText, dequeueCount }) => [messageText, dequeueCount]));
+    return receivedMessageItems;
+  };
+  const send = (text: string, options: object) => async () => {
+    await queue.sendMessage(text, options);
+    return "sent";
+  };
+  const status = (call: () => Promise<unknown>) => async () => {
+    try {
+      await call();
+      return "done";
+    } catch (thrown) {
+      return (thrown as { statusCode?: number }).statusCode;
+    }
+  };
+  await note(status(send("nowhere", {})));
+  await queue.createIfNotExists();
+  await queue.createIfNotExists();
+  await note(send("now", {}));
+  await note(send("soon", { visibilityTimeout: 2, messageTimeToLive: 60 }));
+  await note(send("short", { messageTimeToLive: 1 }));
+  await sleep(1_200);
+  const [now] = await receive(1);
+  await receive(1);
+  await sleep(1_300);
+  const back = await receive(30);
+  const [again, soon] = ["now", "soon"].map((text) => back.find(({ messageText }) => messageText === text));
+  const tell = (message: DequeuedMessageItem | undefined) => message as DequeuedMessageItem;
+  await note(status(() => queue.deleteMessage(tell(now).messageId, tell(now).popReceipt)));
+  await note(status(() => queue.deleteMessage(tell(again).messageId, tell(again).popReceipt)));
+  await note(status(() => queue.deleteMessage(tell(again).messageId, tell(again).popReceipt)));
+  const { messageId, popReceipt, messageText } = tell(soon);
+  await note(status(() => queue.updateMessage(messageId, popReceipt, messageText, 0)));
+  await note(status(() => queue.deleteMessage(messageId, popReceipt)));
+  await receive(30);
+  return seen;
+}
+
+describe("the simulated queue", () => {
+  let storage: Storage;
+  before(async () => {
+    storage = await startStorage({ blobPort: 0, queuePort: 0, tablePort: 0 });
+  });
+  after(() => storage.stop());
+
+  it("gives and takes messages as the storage service does through the SDK", async () => {
+    const needs = [{ name: "Storage", service: "Queue Storage", usedBy: "a test" }] as const;
+    const connections = new AzureConnections(readSettings(needs, { Storage: storage.connectionString }));
+    const service = await connections.queues("Storage");
+    const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
+    const real = await queueScript(service, `wake-ups-${randomUUID()}`, sleep);
+    await connections.close();
+    const { scheduler, life, run } = quietProcess();
+    const client = new SimQueue(scheduler, "wake-ups").client(life);
+    assert.deepEqual(await run(() => queueScript(client, "wake-ups", (time) => life.sleep(time))), real);
+    assert.ok(real.length > 12);
   });
 });

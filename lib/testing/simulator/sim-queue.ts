@@ -68,7 +68,10 @@ export class SimQueue {
     this.#mustExist();
     const { now } = this.#scheduler;
     this.#messages = this.#messages.filter(({ expiresAt }) => expiresAt > now);
-    const visible = this.#messages.filter(({ visibleAt }) => visibleAt <= now).slice(0, most);
+    const visible = this.#messages
+      .filter(({ visibleAt }) => visibleAt <= now)
+      .sort((a, b) => a.visibleAt - b.visibleAt)
+      .slice(0, most);
     for (const message of visible) {
       message.dequeueCount++;
       this.#hide(message, hiddenSeconds);
