@@ -23,6 +23,8 @@ export interface Work {
 
 export interface WorkInput extends Pick<InvokeMessage, "input" | "sequenceNumbers"> {
   readonly triggerMetadata: Readonly<Record<string, TypedData>>;
+  /** More of the metadata: JSON as bytes. */
+  readonly jsonMetadata?: Readonly<Record<string, Uint8Array>>;
   readonly bodies?: readonly Uint8Array[];
 }
 
@@ -108,7 +110,7 @@ export class Executor {
 
   async #run(work: Work, invocationId: string, retryContext: RetryContext | undefined): Promise<Outcome> {
     try {
-      const { input, sequenceNumbers, triggerMetadata, bodies } = work.input();
+      const { input, sequenceNumbers, triggerMetadata, jsonMetadata = {}, bodies = [] } = work.input();
       const { func, bindingName } = work;
       const worker = await this.#supervisor.ready();
       const message: InvokeMessage = {
@@ -118,10 +120,16 @@ export class Executor {
         bindingName,
         input,
         triggerMetadata,
+        jsonMetadata: Object.entries(jsonMetadata).map(([name, { length }]) => ({ name, length })),
         sequenceNumbers,
         retryContext,
       };
-      const result = await this.#limited(worker, work, invocationId, worker.invoke(message, bodies ?? []));
+      const result = await this.#limited(
+        worker,
+        work,
+        invocationId,
+        worker.invoke(message, [...Object.values(jsonMetadata), ...bodies]),
+      );
       this.#supervisor.succeeded();
       await this.#options.deliver(func, result);
       return { result, workerLost: false };

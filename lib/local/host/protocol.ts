@@ -76,7 +76,7 @@ export interface RetryPolicy {
   readonly maximumMs: number;
 }
 
-/** The trigger's value. A frame's blob holds the bytes of `bodies`, one after the other. */
+/** The trigger's value. A frame's blob holds the bytes of `bodies`, one after the other, behind those of the metadata. */
 export type TriggerInput =
   | { readonly kind: "typed"; readonly data: TypedData }
   | { readonly kind: "body" }
@@ -89,6 +89,8 @@ export interface InvokeMessage {
   readonly bindingName: string;
   readonly input: TriggerInput;
   readonly triggerMetadata: Readonly<Record<string, TypedData>>;
+  /** Metadata whose JSON, in ASCII, stands at the beginning of the frame's blob, one after the other. */
+  readonly jsonMetadata: readonly { readonly name: string; readonly length: number }[];
   /** Sequence numbers travel as numbers; the worker makes 64-bit integers of them, as protobuf would. */
   readonly sequenceNumbers?: Float64Array | undefined;
   readonly retryContext?: RetryContext | undefined;

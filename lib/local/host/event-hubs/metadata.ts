@@ -1,4 +1,5 @@
 import type { TypedData } from "../protocol.ts";
+import { JsonText } from "./json-text.ts";
 import type { ReceivedEvent } from "./received-event.ts";
 
 /** Which partition events came from. */
@@ -11,6 +12,8 @@ export interface PartitionPlace {
 
 export interface EventHubInput {
   readonly triggerMetadata: Record<string, TypedData>;
+  /** More of the metadata: JSON as bytes. */
+  readonly jsonMetadata?: Readonly<Record<string, Buffer>>;
   readonly sequenceNumbers?: Float64Array;
 }
 
@@ -25,40 +28,56 @@ export function batchMetadata(
 ): EventHubInput {
   const sequenceNumbers = new Float64Array(events.length);
   const values = new ValueTexts();
-  let offsets = "[";
-  let numericOffsets = "[";
-  let partitionKeys = "[";
-  let times = "[";
-  let properties = "[";
-  let system = "[";
+  const offsets = new JsonArray();
+  const offsetStrings = new JsonArray();
+  const partitionKeys = new JsonArray();
+  const times = new JsonArray();
+  const properties = new JsonArray();
+  const system = new JsonArray();
   const clock = new TimeText();
   for (let i = 0; i < events.length; i++) {
     const event = events[i] as ReceivedEvent;
-    const comma = i === 0 ? "" : ",";
     const time = clock.of(event.enqueuedTime);
     const { offset, partitionKey } = event;
+    const numeric = numericOffset(offset);
     sequenceNumbers[i] = event.sequenceNumber;
-    offsets += comma + values.of(offset);
-    numericOffsets += comma + numericOffset(offset);
-    if (partitionKey) partitionKeys += (partitionKeys === "[" ? "" : ",") + values.of(partitionKey);
-    times += comma + time;
-    properties += comma + propertiesJson(event);
-    system += comma + systemPropertiesJson(event, time);
+    offsets.item().add(numeric);
+    offsetStrings.item().add(numeric === offset ? offset : values.of(offset));
+    if (partitionKey) partitionKeys.item().add(values.of(partitionKey));
+    times.item().add(time);
+    properties.item().add(propertiesJson(event));
+    addSystemProperties(system.item(), event, numeric, time);
   }
   const partition = partitionJson(place, checkpointing);
   return {
     sequenceNumbers,
-    triggerMetadata: {
-      TriggerPartitionContext: partition,
-      PartitionContext: partition,
-      PartitionKeyArray: { json: `${partitionKeys}]` },
-      OffsetArray: { json: `${numericOffsets}]` },
-      OffsetStringArray: { json: `${offsets}]` },
-      EnqueuedTimeUtcArray: { json: `${times}]` },
-      PropertiesArray: { json: `${properties}]` },
-      SystemPropertiesArray: { json: `${system}]` },
+    triggerMetadata: { TriggerPartitionContext: partition, PartitionContext: partition },
+    jsonMetadata: {
+      PartitionKeyArray: partitionKeys.end(),
+      OffsetArray: offsets.end(),
+      OffsetStringArray: offsetStrings.end(),
+      EnqueuedTimeUtcArray: times.end(),
+      PropertiesArray: properties.end(),
+      SystemPropertiesArray: system.end(),
     },
   };
+}
+
+class JsonArray {
+  readonly #text = new JsonText();
+  #empty = true;
+
+  /** Where the next item's JSON is to be added. */
+  item(): JsonText {
+    this.#text.add(this.#empty ? "[" : ",");
+    this.#empty = false;
+    return this.#text;
+  }
+
+  end(): Buffer {
+    this.#text.add(this.#empty ? "[]" : "]");
+    return this.#text.toBytes();
+  }
 }
 
 /** The trigger metadata of one event, for functions with cardinality one. */
@@ -95,24 +114,44 @@ function propertiesJson(event: ReceivedEvent): string {
   return event.properties === undefined ? "{}" : JSON.stringify(event.properties);
 }
 
-// Written by hand because it runs once an event; only the key and the offset need escaping.
 function systemPropertiesJson(event: ReceivedEvent, time: string): string {
-  const key = event.partitionKey === undefined ? "null" : JSON.stringify(event.partitionKey);
-  const others = amqpPropertiesJson(event.systemProperties);
-  return (
-    `{${others}"SequenceNumber":${event.sequenceNumber},"Offset":${numericOffset(event.offset)},` +
-    `"OffsetString":${JSON.stringify(event.offset)},"PartitionKey":${key},"EnqueuedTimeUtc":${time}}`
-  );
+  const text = new JsonText();
+  addSystemProperties(text, event, numericOffset(event.offset), time);
+  return text.toBytes().toString("latin1");
 }
 
-function amqpPropertiesJson(properties: Readonly<Record<string, unknown>> | undefined): string {
+// Written by hand because it runs once an event; only the key and an unusual offset need escaping.
+function addSystemProperties(text: JsonText, event: ReceivedEvent, numeric: string, time: string): void {
+  const { offset, partitionKey } = event;
+  text.add("{");
+  if (event.systemProperties !== undefined) text.add(amqpPropertiesJson(event.systemProperties));
+  text.add('"SequenceNumber":');
+  text.add(String(event.sequenceNumber));
+  text.add(',"Offset":');
+  text.add(numeric);
+  text.add(',"OffsetString":');
+  if (numeric === offset) {
+    text.add('"');
+    text.add(offset);
+    text.add('"');
+  } else {
+    text.add(JSON.stringify(offset));
+  }
+  text.add(',"PartitionKey":');
+  text.add(partitionKey === undefined ? "null" : JSON.stringify(partitionKey));
+  text.add(',"EnqueuedTimeUtc":');
+  text.add(time);
+  text.add("}");
+}
+
+function amqpPropertiesJson(properties: Readonly<Record<string, unknown>>): string {
   let json = "";
   for (const name in properties) json += `${JSON.stringify(name)}:${JSON.stringify(properties[name]) ?? "null"},`;
   return json;
 }
 
 function numericOffset(offset: string): string {
-  return /^\d+$/.test(offset) ? offset : "-1";
+  return /^(0|[1-9]\d*)$/.test(offset) ? offset : "-1";
 }
 
 /** Times as .NET writes those without a zone: no Z, no trailing zeros. Neighbours often share a millisecond. */

@@ -20,34 +20,34 @@ type Draft = { -readonly [K in keyof ReceivedEvent]: ReceivedEvent[K] };
 type Values = Record<string, unknown>;
 
 const NOTHING = Buffer.alloc(0);
+const SYMBOL_8 = 0xa3;
+
+interface Annotation {
+  readonly name: string;
+  /** Of the name. */
+  readonly bytes: Buffer;
+  take(event: Draft, value: unknown): void;
+}
+
+function annotation(name: string, take: Annotation["take"]): Annotation {
+  return { name, bytes: Buffer.from(name), take };
+}
 
 /** Where each of the service's annotations goes. */
-const ANNOTATIONS = new Map<string | undefined, (event: Draft, value: unknown) => void>([
-  [
-    "x-opt-sequence-number",
-    (event, value) => {
-      event.sequenceNumber = Number(value);
-    },
-  ],
-  [
-    "x-opt-enqueued-time",
-    (event, value) => {
-      event.enqueuedTime = Number(value);
-    },
-  ],
-  [
-    "x-opt-offset",
-    (event, value) => {
-      event.offset = String(value);
-    },
-  ],
-  [
-    "x-opt-partition-key",
-    (event, value) => {
-      event.partitionKey = String(value ?? "");
-    },
-  ],
-]);
+const ANNOTATIONS: readonly Annotation[] = [
+  annotation("x-opt-sequence-number", (event, value) => {
+    event.sequenceNumber = Number(value);
+  }),
+  annotation("x-opt-enqueued-time", (event, value) => {
+    event.enqueuedTime = Number(value);
+  }),
+  annotation("x-opt-offset", (event, value) => {
+    event.offset = String(value);
+  }),
+  annotation("x-opt-partition-key", (event, value) => {
+    event.partitionKey = String(value ?? "");
+  }),
+];
 
 /**
  * Reads an encoded message. What nearly every event consists of is read from its bytes directly, which costs a tenth of
@@ -104,15 +104,29 @@ function readAnnotations(event: Draft, bytes: Buffer, sectionAt: number, at: num
   for (let i = 0; i < count; i += 2) {
     const value = valueEnd(bytes, key, end);
     const next = valueEnd(bytes, value, end);
-    const take = ANNOTATIONS.get(textAt(bytes, key, value));
-    const known = take === undefined ? undefined : simpleValue(bytes, value, next);
-    if (take === undefined || known === undefined) {
+    const known = annotationAt(bytes, key, value);
+    const simple = known === undefined ? undefined : simpleValue(bytes, value, next);
+    if (known === undefined || simple === undefined) {
       readOtherAnnotations(event, bytes, sectionAt, end);
       return;
     }
-    take(event, known);
+    known.take(event, simple);
     key = next;
   }
+}
+
+/** Finds an annotation by the bytes of its symbol: a string would have to be made first. */
+function annotationAt(bytes: Buffer, at: number, end: number): Annotation | undefined {
+  if (bytes[at] !== SYMBOL_8) return undefined;
+  for (const known of ANNOTATIONS) if (isAt(bytes, at + 2, end, known.bytes)) return known;
+  return undefined;
+}
+
+function isAt(bytes: Buffer, at: number, end: number, expected: Buffer): boolean {
+  if (end - at !== expected.length) return false;
+  // They differ at their ends.
+  for (let i = expected.length - 1; i >= 0; i--) if (bytes[at + i] !== expected[i]) return false;
+  return true;
 }
 
 /** The value of the types that annotations of the service have; undefined for any other. */
@@ -130,9 +144,9 @@ function simpleValue(bytes: Buffer, at: number, end: number): unknown {
 
 function readOtherAnnotations(event: Draft, bytes: Buffer, at: number, end: number): void {
   for (const [name, value] of Object.entries((decoded(bytes, at, end).message_annotations ?? {}) as Values)) {
-    const take = ANNOTATIONS.get(name);
-    if (take === undefined) event.systemProperties = { ...event.systemProperties, [name]: withoutDates(value) };
-    else take(event, value);
+    const known = ANNOTATIONS.find((one) => one.name === name);
+    if (known === undefined) event.systemProperties = { ...event.systemProperties, [name]: withoutDates(value) };
+    else known.take(event, value);
   }
 }
 

@@ -90,23 +90,28 @@ export function hookContext(fixed: Record<string, unknown>): object {
 function requestOf(message: InvokeMessage, blob: Buffer): object {
   const { invocationId, functionId, bindingName, retryContext } = message;
   const triggerMetadata: Record<string, TypedData> = { ...message.triggerMetadata };
+  let at = 0;
+  for (const { name, length } of message.jsonMetadata) {
+    triggerMetadata[name] = { json: blob.toString("latin1", at, at + length) };
+    at += length;
+  }
   if (message.sequenceNumbers !== undefined) {
     triggerMetadata.SequenceNumberArray = {
       collectionSint64: { sint64: Array.from(message.sequenceNumbers, toLong) },
     };
   }
-  const inputData = [{ name: bindingName, data: inputOf(message, blob) }];
+  const inputData = [{ name: bindingName, data: inputOf(message, blob.subarray(at)) }];
   return { invocationId, functionId, inputData, triggerMetadata, retryContext };
 }
 
-function inputOf({ input }: InvokeMessage, blob: Buffer): TypedData {
+function inputOf({ input }: InvokeMessage, bodies: Buffer): TypedData {
   if (input.kind === "typed") return input.data;
-  if (input.kind === "body") return { bytes: blob };
+  if (input.kind === "body") return { bytes: bodies };
   const bytes = new Array<Uint8Array>(input.lengths.length);
   let at = 0;
   for (let i = 0; i < input.lengths.length; i++) {
     const end = at + (input.lengths[i] as number);
-    bytes[i] = blob.subarray(at, end);
+    bytes[i] = bodies.subarray(at, end);
     at = end;
   }
   return { collectionBytes: { bytes } };
