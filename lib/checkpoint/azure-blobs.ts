@@ -120,7 +120,7 @@ function explain(call: string, blob: string, code: string | undefined, error: un
     });
   }
   return new TidemarkError("UNAVAILABLE", `Blob storage refused ${call} of "${blob}": ${messageOf(error)}`, {
-    fix: "Check that the identity may read, write and delete blobs in the container.",
+    fix: "Check the key of the connection string, or that the app's identity may read, write and delete blobs in the container.",
     cause: error,
   });
 }

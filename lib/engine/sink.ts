@@ -81,7 +81,8 @@ export interface SinkTask<T> {
   changes?(): StoreChange["entries"];
   /**
    * Delivers one frame's messages; resolves when all are accepted. Delivering a frame twice must be the same as once.
-   * Transient trouble is retried inside for as long as `signal` allows, then thrown as a retryable TidemarkError.
+   * Transient trouble is retried inside for about half a minute, or until `signal` is aborted, and then thrown as a
+   * retryable TidemarkError, so that somebody hears of it: the frame stays pending, and is delivered again.
    */
   deliver(messages: readonly unknown[], stamp: FrameStamp, signal: AbortSignal): Promise<DeliveryReport>;
   close(): Promise<void>;

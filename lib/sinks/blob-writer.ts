@@ -18,9 +18,10 @@ export class BlobWriter {
 
   /**
    * Runs a write until it succeeds; one that may have happened unnoticed is run again, so it must be one of which twice
-   * is once. Throws UNAVAILABLE, retryable, when the signal is aborted first; a TidemarkError of the write at once.
+   * is once. Throws UNAVAILABLE, retryable, after half a minute or when the signal is aborted first; a TidemarkError of the write at once.
    */
   async write(name: string, send: (blob: BlockBlobClient) => Promise<void>, signal: AbortSignal): Promise<void> {
+    const since = this.#world.now();
     let trouble: unknown;
     for (let attempt = 0; ; attempt++) {
       try {
@@ -30,7 +31,7 @@ export class BlobWriter {
       } catch (error) {
         if (error instanceof TidemarkError && !error.retryable) throw error;
         if (!signal.aborted) trouble = error;
-        await this.#recover(error, attempt, signal).catch(() => {
+        await this.#recover(error, attempt, since, signal).catch(() => {
           throw unavailable(`Blob Storage (${this.#container}/${name})`, trouble);
         });
       }
@@ -38,12 +39,12 @@ export class BlobWriter {
   }
 
   /** Makes what is missing, or waits; rejects when the time is over. */
-  async #recover(error: unknown, attempt: number, signal: AbortSignal): Promise<void> {
+  async #recover(error: unknown, attempt: number, since: number, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     if ((error as { readonly code?: unknown } | null)?.code === "ContainerNotFound") {
       if (await this.#createContainer(signal)) return;
     }
-    await backOff(this.#world, attempt, retryAfter(error), signal);
+    await backOff(this.#world, attempt, retryAfter(error), signal, since);
   }
 
   async #createContainer(signal: AbortSignal): Promise<boolean> {

@@ -1,6 +1,6 @@
 import type { World } from "../../engine/ports.ts";
 import { TidemarkError } from "../../errors.ts";
-import { backOff, unavailable } from "../backoff.ts";
+import { backOff, OutOfPatience, unavailable } from "../backoff.ts";
 import { type CosmosDocument, type PartitionKeyValue, partitionKeyOf } from "./document.ts";
 import { FENCE_FIELD, type Fence, judge, readFence } from "./fence.ts";
 import type { Operation } from "./operation.ts";
@@ -47,7 +47,9 @@ export async function deliverDocuments(
 ): Promise<readonly RefusedDocument[]> {
   const refused: RefusedDocument[] = [];
   let open = plan(messages, fence, context);
+  const { world } = context;
   let trouble: unknown;
+  let since = world.now();
   for (let attempt = 0; open.length > 0; ) {
     try {
       const outcomes = await context.submit(
@@ -60,14 +62,16 @@ export async function deliverDocuments(
       });
       refused.push(...round.refused);
       if (round.failure !== undefined) throw round.failure;
+      if (round.open.length < open.length) since = world.now();
       open = round.open;
       if (round.busy) {
         trouble = round.busy.cause;
-        await backOff(context.world, attempt++, round.busy.delay, signal);
+        await backOff(world, attempt++, round.busy.delay, signal, since);
       }
     } catch (error) {
       if (error instanceof TidemarkError) throw error;
-      if (signal.aborted) throw unavailable(`Cosmos DB (${context.target})`, trouble ?? error);
+      if (signal.aborted || error instanceof OutOfPatience)
+        throw unavailable(`Cosmos DB (${context.target})`, trouble ?? error);
       throw error;
     }
   }

@@ -58,7 +58,9 @@ export class PartitionSender {
     const [, first] = messages[0] as HubMessage;
     this.#refused = this.#refused.filter(({ message: [, sequence] }) => sequence >= first);
     let at = this.#firstOpen(messages, stamp);
+    const { world } = this.#context;
     let trouble: unknown;
+    let since = world.now();
     for (let attempt = 0; at < messages.length; ) {
       try {
         signal.throwIfAborted();
@@ -72,11 +74,12 @@ export class PartitionSender {
         this.#taken = { generation: stamp.generation, sequence: (messages[next - 1] as HubMessage)[1] };
         at = next;
         attempt = 0;
+        since = world.now();
       } catch (error) {
         if (error instanceof TidemarkError) throw error;
         if (isMissing(error)) throw this.#missing(error);
         if (!signal.aborted) trouble = error;
-        await this.#pause(attempt++, trouble, signal);
+        await this.#pause(attempt++, since, trouble, signal);
       }
     }
     return [...this.#refused];
@@ -142,10 +145,10 @@ export class PartitionSender {
     }
   }
 
-  async #pause(attempt: number, trouble: unknown, signal: AbortSignal): Promise<void> {
+  async #pause(attempt: number, since: number, trouble: unknown, signal: AbortSignal): Promise<void> {
     try {
       signal.throwIfAborted();
-      await backOff(this.#context.world, attempt, undefined, signal);
+      await backOff(this.#context.world, attempt, undefined, signal, since);
     } catch {
       throw unavailable(`Event hub ${this.#context.eventHub}`, trouble);
     }
