@@ -76,6 +76,8 @@ sinkConformance<Doc>("Cosmos DB sink", async () => {
       }
       return held;
     },
+    impossible: () => doc("a/b", 0, "ORD"),
+    interrupt: () => server.inject({ status: 0, afterwards: true, match: ({ method }) => method === "POST" }),
   };
 });
 
