@@ -1,4 +1,4 @@
-import { decodeChanges, outboxOf, partsOf, unpack } from "./codec.ts";
+import { decodeChanges, outboxOf, partsOf } from "./codec.ts";
 import type { LogContext } from "./context.ts";
 import { Delta } from "./delta.ts";
 import { hexOf } from "./names.ts";
@@ -6,6 +6,7 @@ import { bodyOf, readFrames, SMALL_WINDOW } from "./read-frames.ts";
 import type { SnapshotRef, Status } from "./records.ts";
 import { assertFollows, unconfirmed } from "./replay.ts";
 import { type PendingBody, readSnapshot, SnapshotWriter } from "./snapshot.ts";
+import { unpackStatus } from "./status.ts";
 
 export interface ClosedSegment {
   readonly segment: string;
@@ -88,7 +89,7 @@ async function foldSegments(
       if (frame.kind === "header") continue;
       assertFollows(sequence, frame);
       sequence = frame.sequence;
-      status = unpack<Status>(frame.status);
+      status = unpackStatus(frame.status);
       if (frame.kind !== "data") continue;
       const body = await bodyOf(blobs, frame);
       for (const part of partsOf(body)) {

@@ -6,6 +6,7 @@ import { encodeFrame, type FrameKind } from "./frame-format.ts";
 import type { PayloadRef, Rotation, SegmentHeader, SnapshotRef, Status } from "./records.ts";
 import { appendOwn, type OwnAppendOutcome, writeOwn } from "./reliable.ts";
 import { createSegment, type EmptySegment } from "./segment.ts";
+import { packStatus } from "./status.ts";
 
 /** Where a log can be written on. */
 export interface LogEnd {
@@ -57,7 +58,7 @@ export class LogWriter {
   ): Promise<Written> {
     const { task, limits, world, blobs } = this.#context;
     const nonce = world.nonce();
-    const packed = pack(status);
+    const packed = packStatus(status);
     if (packed.length > STATUS_BYTES) throw tooLarge(task, "statusBytes", STATUS_BYTES, packed.length);
     if (body.length > limits.frameBytes) throw tooLarge(task, "frameBytes", limits.frameBytes, body.length);
     const external = body.length > limits.inlineBytes;

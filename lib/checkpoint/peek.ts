@@ -8,6 +8,7 @@ import { type ListedBlob, type Listing, listTask, readMarker } from "./listing.t
 import { readLastFrame } from "./read-frames.ts";
 import type { Rotation, SegmentHeader, Status } from "./records.ts";
 import { initialStatus } from "./replay.ts";
+import { unpackStatus } from "./status.ts";
 
 const TRIES = 5;
 
@@ -60,7 +61,7 @@ function nextOf(frame: RawFrame): string | undefined {
 
 function describe(frame: RawFrame): LogStatus | undefined {
   if (frame.kind === "rotate" && nextOf(frame) === undefined) return undefined;
-  return statusOf(frame.generation, frame.sequence, unpack<Status>(frame.status));
+  return statusOf(frame.generation, frame.sequence, unpackStatus(frame.status));
 }
 
 function statusOf(generation: number, sequence: number, status: Status): LogStatus {

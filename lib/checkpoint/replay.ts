@@ -1,7 +1,7 @@
 import type { FrameStamp, PendingFrame, StateContents } from "../engine/frame.ts";
 import { NO_WATERMARK } from "../engine/frame.ts";
 import type { Recovered, StartPoint } from "./checkpoint-log.ts";
-import { decodeOutbox, outboxOf, unpack } from "./codec.ts";
+import { decodeOutbox, outboxOf } from "./codec.ts";
 import type { LogContext } from "./context.ts";
 import { damaged } from "./errors.ts";
 import { applyBody } from "./fold.ts";
@@ -10,6 +10,7 @@ import { hexOf } from "./names.ts";
 import { bodyOf } from "./read-frames.ts";
 import type { SnapshotRef, Status } from "./records.ts";
 import { type PendingBody, readSnapshot } from "./snapshot.ts";
+import { unpackStatus } from "./status.ts";
 
 const BODIES_AT_ONCE = 16;
 
@@ -70,7 +71,7 @@ export class Replay {
   async apply(frame: RawFrame): Promise<void> {
     assertFollows(this.sequence, frame);
     this.sequence = frame.sequence;
-    this.status = unpack<Status>(frame.status);
+    this.status = unpackStatus(frame.status);
     if (frame.kind !== "data") return;
     const body = await bodyOf(this.#context.blobs, frame);
     applyBody(this.state, body);

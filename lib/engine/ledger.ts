@@ -83,10 +83,21 @@ export class Ledger {
     return input === undefined ? this.source.processed : (this.counts[input * WIDTH + OUT] as number);
   }
 
+  /** Field by field, in the order of the columns: this is done for every stage of every frame. */
   #row(stage: string, index: number): StageCounts {
-    const row: Record<string, unknown> = { stage };
-    for (const column of COLUMNS) row[column] = this.counts[slotOf(index, column)];
-    return row as unknown as StageCounts;
+    const at = (column: number): number => this.counts[index * WIDTH + column] as number;
+    return {
+      stage,
+      in: at(0),
+      passed: at(1),
+      aggregated: at(2),
+      filtered: at(3),
+      late: at(4),
+      deadLettered: at(5),
+      duplicate: at(6),
+      expired: at(7),
+      out: at(8),
+    };
   }
 
   #imbalance(stage: string, sides: string): never {

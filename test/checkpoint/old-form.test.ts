@@ -4,6 +4,7 @@ import { deflateRawSync } from "node:zlib";
 import { pack } from "../../lib/checkpoint/codec.ts";
 import { decodeFrame, encodeFrame, type RawFrame } from "../../lib/checkpoint/frame-format.ts";
 import { createCheckpointStore } from "../../lib/checkpoint/index.ts";
+import { unpackStatus } from "../../lib/checkpoint/status.ts";
 import { memoryBlobs } from "../../lib/testing/memory-blobs.ts";
 import { frameOf, plain, SHAPE, seededWorld, start, TASK } from "./support.ts";
 
@@ -16,7 +17,7 @@ function oldPart(type: number, value: unknown): Buffer {
   return Buffer.concat([head, deflated]);
 }
 
-/** A log whose only data frame has the body that is given instead of its own. */
+/** A log whose only data frame has the body that is given instead of its own, and the names of fields in its status. */
 async function logWith(body: Buffer) {
   const blobs = memoryBlobs();
   const world = seededWorld(1);
@@ -26,7 +27,7 @@ async function logWith(body: Buffer) {
   await log.append(frameOf(8, { ORD: 1 }, { outbox: [{ sink: "s", messages: ["m"] }] }));
   const written = blobs.contents(name) as Buffer;
   const frame = decodeFrame(written, from, name, 0) as RawFrame;
-  const rewritten = Buffer.concat([written.subarray(0, from), encodeFrame({ ...frame, body })]);
+  const rewritten = Buffer.concat([written.subarray(0, from), encodeFrame({ ...frame, status: pack(unpackStatus(frame.status)), body })]);
   await blobs.remove(name);
   await blobs.createAppend(name);
   await blobs.append(name, 0, rewritten);
@@ -50,6 +51,7 @@ describe("a log of an earlier form", () => {
       log.recovered.pending.map((one) => one.outbox),
       [[{ sink: "s", messages: ["first", "second"] }]],
     );
+    assert.equal(log.recovered.position, 8);
     await log.append(frameOf(9, { LAX: 7 }));
     await log.close();
     const again = await store.open(TASK, SHAPE, start);
