@@ -1,6 +1,6 @@
 import { TidemarkError } from "../errors.ts";
 import type { LogStatus } from "./checkpoint-log.ts";
-import { unpack } from "./codec.ts";
+import { unpack, unpackAlone } from "./codec.ts";
 import type { LogContext } from "./context.ts";
 import { missing } from "./errors.ts";
 import type { RawFrame } from "./frame-format.ts";
@@ -32,7 +32,7 @@ async function peekListed(context: LogContext, listing: Listing): Promise<LogSta
     const frame = await readLastFrame(context.blobs, blob.name, blob.size);
     if (frame === undefined) continue;
     if (frame.kind !== "header") return describe(frame);
-    const header = unpack<SegmentHeader>(frame.status);
+    const header = unpackAlone<SegmentHeader>(frame.status);
     if (header.previous === undefined) {
       const { root } = await readMarker(context, listing.generation);
       if (root === blob.name) return statusOf(listing.generation, 0, initialStatus(header.start));

@@ -1,5 +1,5 @@
 import type { BlobPort } from "./blob-port.ts";
-import { pack, unpack } from "./codec.ts";
+import { packAlone, unpack, unpackAlone } from "./codec.ts";
 import type { LogContext } from "./context.ts";
 import { damaged } from "./errors.ts";
 import { encodeFrame, type RawFrame } from "./frame-format.ts";
@@ -71,7 +71,7 @@ export async function createSegment(
   const { folder, world, blobs, task } = context;
   const nonce = world.nonce();
   const name = folder.blob("log", generation, header.ordinal, nonce);
-  const status = pack({ ...header, ...task } satisfies SegmentHeader);
+  const status = packAlone({ ...header, ...task } satisfies SegmentHeader);
   const frame = { kind: "header", generation, sequence: 0, nonce, external: false, status, body: NOTHING } as const;
   const bytes = encodeFrame(frame);
   const written = await writeOwn(blobs, name, bytes);
@@ -82,7 +82,7 @@ const NOTHING = new Uint8Array(0);
 
 function begin({ task }: LogContext, frame: RawFrame): Segment {
   if (frame.kind !== "header") throw damaged("the segment's header is missing", frame.blob, frame.offset);
-  const header = unpack<SegmentHeader>(frame.status);
+  const header = unpackAlone<SegmentHeader>(frame.status);
   if (header.pipeline !== task.pipeline || header.partition !== task.partition) {
     throw damaged(`a segment of ${header.pipeline}/${header.partition}`, frame.blob, frame.offset);
   }

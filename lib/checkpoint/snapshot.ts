@@ -8,6 +8,7 @@ import { hexOf } from "./names.ts";
 import { readFrames } from "./read-frames.ts";
 import type { SnapshotRef, Status } from "./records.ts";
 import { appendOwn } from "./reliable.ts";
+import { packStatus, unpackStatus } from "./status.ts";
 
 /** A committed frame whose outbox is kept, still encoded. */
 export interface PendingBody {
@@ -19,7 +20,8 @@ export interface PendingBody {
 
 /** What a snapshot's last frame says: what came before it is whole. */
 interface SnapshotEnd {
-  readonly status: Status;
+  /** Packed by itself; the plain record in snapshots that are older. */
+  readonly status: Uint8Array | Status;
   readonly sequence: number;
 }
 
@@ -57,7 +59,8 @@ function kept(frame: RawFrame): Pick<PendingBody, "nonce" | "body"> {
 
 function readEnd(frame: RawFrame, ref: SnapshotRef): Status {
   const { status, sequence } = unpack<SnapshotEnd>(frame.status);
-  if (frame.kind === "end" && sequence === ref.sequence && frame.end === ref.bytes) return status;
+  const whole = frame.kind === "end" && sequence === ref.sequence && frame.end === ref.bytes;
+  if (whole) return status instanceof Uint8Array ? unpackStatus(status) : status;
   throw damaged("the snapshot is not the one that the log refers to", ref.name, frame.offset);
 }
 
@@ -108,7 +111,7 @@ export class SnapshotWriter {
   /** Ends the snapshot; undefined when the blob was removed meanwhile. */
   async end(status: Status, sequence: number): Promise<SnapshotRef | undefined> {
     this.#encodeBatch();
-    this.#frame("end", pack({ status, sequence } satisfies SnapshotEnd), NOTHING);
+    this.#frame("end", pack({ status: packStatus(status), sequence } satisfies SnapshotEnd), NOTHING);
     if (!(await this.#flush())) return undefined;
     return { name: this.#name, through: this.#through, sequence, bytes: this.#position };
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { deflateRawSync } from "node:zlib";
-import { pack } from "../../lib/checkpoint/codec.ts";
+import { pack, unpackAlone } from "../../lib/checkpoint/codec.ts";
 import { decodeFrame, encodeFrame, type RawFrame } from "../../lib/checkpoint/frame-format.ts";
 import { createCheckpointStore } from "../../lib/checkpoint/index.ts";
 import { unpackStatus } from "../../lib/checkpoint/status.ts";
@@ -27,7 +27,13 @@ async function logWith(body: Buffer) {
   await log.append(frameOf(8, { ORD: 1 }, { outbox: [{ sink: "s", messages: ["m"] }] }));
   const written = blobs.contents(name) as Buffer;
   const frame = decodeFrame(written, from, name, 0) as RawFrame;
-  const rewritten = Buffer.concat([written.subarray(0, from), encodeFrame({ ...frame, status: pack(unpackStatus(frame.status)), body })]);
+  const head = decodeFrame(written, 0, name, 0) as RawFrame;
+  const fence = decodeFrame(written, head.end, name, 0) as RawFrame;
+  const rewritten = Buffer.concat([
+    encodeFrame({ ...head, status: pack(unpackAlone(head.status)) }),
+    encodeFrame({ ...fence, status: pack(unpackStatus(fence.status)) }),
+    encodeFrame({ ...frame, status: pack(unpackStatus(frame.status)), body }),
+  ]);
   await blobs.remove(name);
   await blobs.createAppend(name);
   await blobs.append(name, 0, rewritten);
