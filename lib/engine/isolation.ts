@@ -9,12 +9,12 @@ const OPENINGS_BEFORE_CARE = 3;
 /** How often an event may be begun alone, and the process die, before it becomes a dead letter unprocessed. */
 const ATTEMPTS_PER_EVENT = 3;
 
-/** A run behind others of the same batch is an eighth as long as they are together. */
-const GROWTH = 8;
+/** A run behind others of the same batch is a quarter as long as they are together. */
+const GROWTH = 4;
 
 /**
  * How many events a careful task runs together when so many of the batch went well: the first ones alone. A crash by
- * chance so costs dozens of commits instead of one for each event, and a culprit comes eight times nearer with each crash.
+ * chance so costs dozens of commits instead of one for each event, and a culprit comes five times nearer with each crash.
  */
 export function carefulRun(survived: number): number {
   return Math.max(1, Math.floor(survived / GROWTH));
