@@ -70,6 +70,28 @@ export const COMMANDS: readonly Command[] = [
     run: async (values) => (await import("./simulate.ts")).simulate(values),
   },
   {
+    name: "torture",
+    summary: "Kills, pauses and starves real processes while flights flow, and verifies every result.",
+    options: {
+      kills: {
+        type: "string",
+        value: "N",
+        help: "how many SIGKILLs of workers and whole hosts (20); the rest follows",
+      },
+      seed: { type: "string", value: "N", help: "which faults and which noise; one is chosen and printed without it" },
+      rate: { type: "string", value: "N", help: "events per second (400)" },
+      noise: { type: "string", value: "P", help: "as of start (0.5)" },
+      keep: { type: "boolean", help: "keep log and data, also of a run that went well" },
+      deadline: { type: "string", value: "S", help: "seconds after which the run has failed (by the number of kills)" },
+      json: { type: "boolean", help: "print one JSON object on standard output and nothing else there" },
+    },
+    notes: [
+      "Two Functions hosts share the partitions, each a process with a worker of its own. From a seed: SIGKILL of workers and hosts; SIGSTOP, sometimes for so long that the other host takes the partitions over; Azurite and Cosmos DB away for a while.",
+      "The exit code is 0 only when the results equal a plain recomputation from the hub, every ledger balances, and partitions were taken over from a paused host. Otherwise log and data are kept.",
+    ].join("\n"),
+    run: async (values) => (await import("./torture/torture.ts")).torture(values),
+  },
+  {
     name: "build",
     summary: "Bundles the function app into dist/, ready for `func azure functionapp publish NAME` and for azd.",
     options: {},

@@ -29,20 +29,14 @@ export interface Session {
 const TABLE_CONTAINER = "tables";
 const AIRPORTS_BLOB = "airports.csv";
 /** A worker as on a small instance: on a large machine Node would let garbage pile up before it collects any. */
-const WORKER_HEAP = ["--max-semi-space-size=16", "--max-old-space-size=1024"];
+export const WORKER_HEAP: readonly string[] = ["--max-semi-space-size=16", "--max-old-space-size=1024"];
 /** A clean stop is to take less than three seconds in all. */
 const DRAIN_MS = 1200;
 
 /** Starts services, tables and the Functions host; on failure, whatever had started is stopped again. */
 export async function openSession(options: SessionOptions): Promise<Session> {
-  const appFolder = process.cwd();
-  const { folder, ports } = options;
-  const services = await startServices({ folder, ports, declared: declarationsOf(appFolder) });
+  const { services, localApp } = await openServices(options);
   try {
-    const [localApp] = await Promise.all([
-      writeLocalApp(appFolder, join(folder, "app")),
-      uploadAirports(services.settings.TidemarkStorage),
-    ]);
     const host = await startHost(localApp, services, options);
     return {
       services,
@@ -52,6 +46,25 @@ export async function openSession(options: SessionOptions): Promise<Session> {
         await services.stop();
       },
     };
+  } catch (error) {
+    await services.stop();
+    throw error;
+  }
+}
+
+/** Starts services and tables, and writes the app for hosts to run; on failure, whatever had started is stopped again. */
+export async function openServices({
+  folder,
+  ports,
+}: Pick<SessionOptions, "folder" | "ports">): Promise<{ readonly services: Services; readonly localApp: string }> {
+  const appFolder = process.cwd();
+  const services = await startServices({ folder, ports, declared: declarationsOf(appFolder) });
+  try {
+    const [localApp] = await Promise.all([
+      writeLocalApp(appFolder, join(folder, "app")),
+      uploadAirports(services.settings.TidemarkStorage),
+    ]);
+    return { services, localApp };
   } catch (error) {
     await services.stop();
     throw error;

@@ -12,8 +12,11 @@ const POLL_MS = 100;
 /** So long without any progress, and something is wrong. */
 const STUCK_MS = 60_000;
 
+/** What is asked of a host, or of several that share the partitions. */
+export type HostStatus = Pick<FunctionsHost, "status">;
+
 export interface DrainOptions {
-  readonly host: FunctionsHost;
+  readonly host: HostStatus;
   readonly hubs: HubEnds;
   readonly logs: CheckpointStore;
   /** Tasks, "pipeline/partition", whose last invocation succeeded. */
@@ -64,7 +67,7 @@ async function endsOf(hubs: HubEnds): Promise<Ends> {
   return new Map(await Promise.all(names.map(async (name) => [name, await hubs.next(name)] as const)));
 }
 
-function hostIsIdle(host: FunctionsHost, ends: Ends): boolean {
+function hostIsIdle(host: HostStatus, ends: Ends): boolean {
   const rows = host.status();
   return PIPELINES.every(({ name, hub }) =>
     (ends.get(hub) ?? []).every((next, partition) => {

@@ -11,11 +11,12 @@ import { interrupted } from "../interrupted.ts";
 import { FLIGHTS_HUB, FLIGHTS_PARTITIONS, PIPELINES } from "../pipelines.ts";
 import { whole } from "../screen/text.ts";
 import { describeServices } from "../services/describe.ts";
+import type { Services } from "../services/start-services.ts";
 import { openSession, type Session } from "../session.ts";
 import type { StartOptions } from "../start.ts";
 import { openLogs } from "../task-logs.ts";
 import type { Verification } from "../verify/verify.ts";
-import { type Drained, drained } from "./drain.ts";
+import { type Drained, drained, type HostStatus } from "./drain.ts";
 import { Kills } from "./kills.ts";
 import { of, Progress } from "./progress.ts";
 import type { OnceReport } from "./report.ts";
@@ -114,7 +115,10 @@ async function publish(
 }
 
 /** Waits until everything published has been processed and delivered. */
-export async function waitForEnd(session: Session, watcher: Watcher): Promise<Drained> {
+export async function waitForEnd(
+  session: { readonly services: Pick<Services, "settings">; readonly host: HostStatus },
+  watcher: Watcher,
+): Promise<Drained> {
   const { settings } = session.services;
   const hubs = new HubEnds(settings.EventHubConnection);
   try {

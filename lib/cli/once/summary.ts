@@ -35,7 +35,8 @@ function chart({ verification }: FinishedRun, paint: Paint): string[] {
   });
 }
 
-function verdict(verification: FinishedRun["verification"], paint: Paint): string[] {
+/** What the verification comes to, with the first differences in words. */
+export function verdict(verification: FinishedRun["verification"], paint: Paint): string[] {
   const { differences, firstDifferences, balanced } = verification;
   if (differences === 0 && balanced) {
     return [`  ${paint.accent("✔")} ${paint.bold("0 differences")} from a plain recomputation; every ledger balances.`];

@@ -42,8 +42,10 @@ export class Watcher {
   readonly event = (event: HostEvent): void => {
     if (event.kind === "worker-ready") this.#worker = event.pid;
     if (event.kind === "invocation-started") this.settled.delete(`${event.functionName}/${event.partition}`);
-    if (event.kind === "invocation-finished" && event.error === undefined) {
-      this.settled.add(`${event.functionName}/${event.partition}`);
+    if (event.kind === "invocation-finished") {
+      const task = `${event.functionName}/${event.partition}`;
+      if (event.error === undefined) this.settled.add(task);
+      else this.settled.delete(task);
     }
     if (event.kind === "worker-died") {
       this.#worker = undefined;

@@ -18,16 +18,26 @@ export interface ChildService<Value> {
 const STOP_TIMEOUT_MS = 2500;
 
 /** Starts a module that calls `serve`; throws what the service threw, with its code. */
-export async function startChild<Value>(name: string, module: URL, options: unknown): Promise<ChildService<Value>> {
+export async function startChild<Value>(
+  name: string,
+  module: URL,
+  options: unknown,
+  onTold: (value: unknown) => void = () => {},
+): Promise<ChildService<Value>> {
   const child = spawn(process.execPath, [fileURLToPath(module), JSON.stringify(options)], {
     stdio: ["ignore", "ignore", "inherit", "ipc"],
     env: { NODE_COMPILE_CACHE: join(tmpdir(), "tidemark-compile-cache"), ...process.env },
   });
   const exited = once(child, "exit").then(([code, signal]) => String(signal ?? `exit code ${code}`));
+  const started = Promise.withResolvers<Exclude<ChildMessage, { kind: "told" }>>();
+  child.on("message", (message: ChildMessage) => {
+    if (message.kind === "told") onTold(message.value);
+    else started.resolve(message);
+  });
   const answer = await Promise.race([
-    once(child, "message").then(([message]) => message as ChildMessage),
-    exited.then((how): ChildMessage => {
-      return { kind: "failed", code: undefined, message: `${name} ended while it was starting: ${how}.` };
+    started.promise,
+    exited.then((how) => {
+      return { kind: "failed", code: undefined, message: `${name} ended while it was starting: ${how}.` } as const;
     }),
   ]);
   if (answer.kind === "failed") throw new TidemarkError(answer.code ?? "UNAVAILABLE", answer.message);

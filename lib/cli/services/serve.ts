@@ -9,9 +9,11 @@ export interface Served {
 
 /**
  * Runs a service as a child process: starts it with the options of the command line, reports, and ends in good order
- * when the parent says so or is gone.
+ * when the parent says so or is gone. What the service tells on the way, plain data, the parent hears in order.
  */
-export async function serve<Options>(start: (options: Options) => Promise<Served>): Promise<void> {
+export async function serve<Options>(
+  start: (options: Options, tell: (value: unknown) => void) => Promise<Served>,
+): Promise<void> {
   // The terminal sends Ctrl-C to the whole group: the parent decides when this process ends.
   process.on("SIGINT", () => {});
   let served: Served | undefined;
@@ -25,7 +27,9 @@ export async function serve<Options>(start: (options: Options) => Promise<Served
   process.on("disconnect", end);
   process.on("message", (message) => message === "stop" && end());
   try {
-    served = await start(JSON.parse(process.argv[2] ?? "{}") as Options);
+    served = await start(JSON.parse(process.argv[2] ?? "{}") as Options, (value) => {
+      report({ kind: "told", value });
+    });
     report({ kind: "ready", value: served.value });
   } catch (error) {
     const code = error instanceof TidemarkError ? error.code : undefined;
@@ -35,5 +39,5 @@ export async function serve<Options>(start: (options: Options) => Promise<Served
 }
 
 function report(message: ChildMessage): void {
-  process.send?.(message);
+  if (process.connected) process.send?.(message);
 }

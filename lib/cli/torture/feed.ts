@@ -1,0 +1,31 @@
+import { Publisher } from "../flights/publisher.ts";
+import { openFlights } from "../flights/read-flights.ts";
+import { publishLive } from "../live/live-publisher.ts";
+import { FLIGHTS_HUB, FLIGHTS_PARTITIONS } from "../pipelines.ts";
+
+export interface FeedOptions {
+  readonly connectionString: string;
+  readonly noise: number;
+  readonly seed: number;
+  /** Events per second. */
+  readonly rate: number;
+  /** Ends the feed. */
+  readonly signal: AbortSignal;
+  readonly onPublished: (events: number) => void;
+}
+
+const ALL_FLIGHTS = 3_000_000;
+
+/** Publishes flights until the signal says that it is enough, then ends the stream with a marker to each partition. */
+export async function feed(options: FeedOptions): Promise<void> {
+  const flights = await openFlights(ALL_FLIGHTS);
+  const there = Array.from({ length: FLIGHTS_PARTITIONS }, () => 0);
+  await publishLive({ ...options, flights, there });
+  const { BulkSender } = await import("../../local/hub-client/bulk-sender.ts");
+  const sender = new BulkSender(options.connectionString, FLIGHTS_HUB);
+  try {
+    await new Publisher(sender, FLIGHTS_PARTITIONS).end();
+  } finally {
+    await sender.close();
+  }
+}

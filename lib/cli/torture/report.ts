@@ -1,0 +1,35 @@
+import type { OutageService } from "./schedule.ts";
+
+/** What `torture --json` prints. */
+export interface TortureReport {
+  /** SIGKILLs of workers and of whole instances. */
+  readonly kills: number;
+  /** SIGSTOPs that were followed by a SIGCONT. */
+  readonly pauses: number;
+  readonly outages: Readonly<Record<OutageService, number>>;
+  /** Partitions that another instance committed on while their owner was paused … */
+  readonly takeovers: number;
+  /** … and how many of those owners woke with a batch in hand. */
+  readonly zombies: number;
+  /** Other changes of a partition's owner. */
+  readonly rebalances: number;
+  readonly events: number;
+  /** Documents in both containers. */
+  readonly results: number;
+  readonly differences: number;
+  readonly ledger: { readonly balanced: boolean };
+  /** How long tasks that had work did not move. */
+  readonly stalls: {
+    /** With no fault in force from beginning to end. */
+    readonly longestSeconds: number;
+    readonly longestOf: string | null;
+    /** How many of those were longer than ten seconds. */
+    readonly overTenSeconds: number;
+    /** Whatever was wrong meanwhile. */
+    readonly longestUnderFireSeconds: number;
+  };
+  /** From the first event published to the last result delivered. */
+  readonly seconds: number;
+  readonly eventsPerSecond: number;
+  readonly seed: number;
+}

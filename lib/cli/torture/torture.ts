@@ -1,0 +1,210 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf, TidemarkError } from "../../errors.ts";
+import type { OptionValues } from "../command.ts";
+import { interrupted } from "../interrupted.ts";
+import { waitForEnd } from "../once/once.ts";
+import { Progress } from "../once/progress.ts";
+import { Watcher } from "../once/watcher.ts";
+import type { Services } from "../services/start-services.ts";
+import { openServices } from "../session.ts";
+import { openLogs } from "../task-logs.ts";
+import type { Verification } from "../verify/verify.ts";
+import { Cluster, EXPIRY_MS } from "./cluster.ts";
+import { diagnose } from "./diagnosis.ts";
+import { feed } from "./feed.ts";
+import { type FaultCounts, inject } from "./inject.ts";
+import { Journal } from "./journal.ts";
+import { readOptions, type TortureOptions } from "./options.ts";
+import { Pulse } from "./pulse.ts";
+import type { TortureReport } from "./report.ts";
+import { makeSchedule, type OutageService, type Schedule } from "./schedule.ts";
+import { StatusLine } from "./status-line.ts";
+import { summary } from "./summary.ts";
+
+/** Events go on for so long after the last fault, so that nothing ends in the middle of one. */
+const CALM_MS = 1500;
+
+/**
+ * Two Functions hosts on local services, real flights, and faults from a seed while they flow; then everything is
+ * verified. Resolves with 0 only when nothing differs, every ledger balances, and partitions were taken over.
+ */
+export async function torture(values: OptionValues): Promise<number> {
+  const options = readOptions(values);
+  const folder = await mkdtemp(join(tmpdir(), "tidemark-torture-"));
+  const run = new Torture(options, folder);
+  let code = 1;
+  try {
+    code = await run.run();
+  } catch (error) {
+    process.stderr.write(`tidemark: ${messageOf(error)}\n`);
+  }
+  await run.close();
+  if (code === 0 && !options.keep) await rm(folder, { recursive: true, force: true });
+  else {
+    const again = `--seed ${options.seed} --kills ${options.kills}`;
+    process.stderr.write(`Log and data are kept in ${folder}; the faults were those of ${again}.\n`);
+  }
+  return code;
+}
+
+/** A finished run and what was found. */
+export interface FinishedTorture {
+  readonly report: TortureReport;
+  readonly verification: Verification;
+  /** Why the run proves less than it should, if so. */
+  readonly toothless: string | undefined;
+}
+
+class Torture {
+  readonly #options: TortureOptions;
+  readonly #folder: string;
+  readonly #journal: Journal;
+  readonly #watcher: Watcher;
+  readonly #progress = new Progress(process.stderr);
+  readonly #ended = new AbortController();
+  readonly #counts: FaultCounts = { kills: 0, pauses: 0, outages: { azurite: 0, cosmos: 0 } };
+  readonly #away = new Set<OutageService>();
+  #services: Services | undefined;
+  #cluster: Cluster | undefined;
+  #pulse: Pulse | undefined;
+
+  constructor(options: TortureOptions, folder: string) {
+    this.#options = options;
+    this.#folder = folder;
+    this.#journal = new Journal(folder);
+    this.#watcher = new Watcher((text) => this.#journal.note(text));
+  }
+
+  async run(): Promise<number> {
+    const { seed, kills, json } = this.#options;
+    const schedule = makeSchedule(seed, kills, EXPIRY_MS);
+    this.#progress.step(
+      `Seed ${seed}: ${kills} kills, ${schedule.pauses.length} pauses, ${schedule.outages.length} outages`,
+    );
+    const deadlineMs = this.#options.deadlineMs ?? 120_000 + 3 * schedule.ms;
+    const stopped = interrupted().then((signal) => {
+      throw new TidemarkError("UNAVAILABLE", `Stopped by ${signal}.`);
+    });
+    const { signal } = this.#ended;
+    const deadline = sleep(deadlineMs, undefined, { signal }).then(() => {
+      throw new TidemarkError("UNAVAILABLE", `It is not over after ${Math.round(deadlineMs / 1000)} seconds.`);
+    });
+    deadline.catch(() => {});
+    try {
+      const finished = await Promise.race([this.#whole(schedule), stopped, deadline]);
+      this.#progress.watch(undefined);
+      process.stdout.write(json ? `${JSON.stringify(finished.report)}\n` : summary(finished));
+      if (json) for (const text of finished.verification.firstDifferences) process.stderr.write(`  ${text}\n`);
+      if (json && finished.toothless !== undefined) process.stderr.write(`${finished.toothless}\n`);
+      const { differences, balanced } = finished.verification;
+      return differences === 0 && balanced && finished.toothless === undefined ? 0 : 1;
+    } catch (error) {
+      this.#progress.watch(undefined);
+      await this.#explain();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#ended.abort();
+    this.#progress.watch(undefined);
+    this.#watcher.close();
+    await this.#pulse?.stop();
+    await this.#cluster?.stop();
+    await this.#services?.stop();
+    await this.#journal.close();
+  }
+
+  async #whole(schedule: Schedule): Promise<FinishedTorture> {
+    const { services, localApp } = await openServices({ folder: this.#folder, ports: "free" });
+    this.#services = services;
+    const cluster = await Cluster.start(localApp, services.settings, this.#watcher, this.#journal);
+    this.#cluster = cluster;
+    const logs = await openLogs(services.settings.TidemarkStorage);
+    const pulse = new Pulse({
+      connectionString: services.settings.EventHubConnection,
+      ...{ cluster, logs, away: this.#away },
+      onStall: ({ task, ms }) => this.#say(`${task} has not moved for ${Math.round(ms / 1000)} s`),
+    });
+    this.#pulse = pulse;
+    pulse.start();
+    const started = performance.now();
+    await this.#publishAndInject(schedule, services, cluster, pulse);
+    this.#say("Every fault is over; waiting until every window has closed …");
+    const states = await waitForEnd({ services, host: cluster }, this.#watcher);
+    const seconds = (performance.now() - started) / 1000;
+    this.#progress.watch(undefined);
+    this.#say(`Every window has closed after ${seconds.toFixed(1)} s; reading everything again to verify it …`);
+    const { verify } = await import("../verify/verify.ts");
+    const verification = await verify({ settings: services.settings, logs: states, documents: true });
+    return this.#finish(verification, seconds, cluster, pulse);
+  }
+
+  async #publishAndInject(schedule: Schedule, services: Services, cluster: Cluster, pulse: Pulse): Promise<void> {
+    const { rate, noise, seed, kills } = this.#options;
+    const enough = new AbortController();
+    const line = new StatusLine(process.stderr, kills);
+    this.#progress.watch(() => line.text({ ...this.#counts, lag: pulse.lag, takeovers: cluster.board.takeovers }));
+    const feeding = feed({
+      connectionString: services.settings.EventHubConnection,
+      ...{ rate, noise, seed, signal: AbortSignal.any([enough.signal, this.#ended.signal]) },
+      onPublished: (events) => line.published(events),
+    });
+    const faults = inject({
+      ...{ schedule, cluster, services, signal: this.#ended.signal, away: this.#away, counts: this.#counts },
+      onFault: (kind, text) => {
+        this.#journal.note(text);
+        line.hit(text);
+        if (kind !== "kill" || !process.stderr.isTTY)
+          this.#progress.step(`${line.counter(kind, this.#counts)}  ${text}`);
+      },
+    }).then(async () => {
+      await sleep(CALM_MS);
+      enough.abort();
+    });
+    await Promise.all([feeding, faults]);
+  }
+
+  #finish(verification: Verification, seconds: number, { board }: Cluster, { stalls }: Pulse): FinishedTorture {
+    const { events, results, differences, balanced } = verification;
+    const { takeovers, zombies, rebalances } = board;
+    const { longest, longestUnderFire, long } = stalls;
+    const tenths = (ms = 0): number => Math.round(ms / 100) / 10;
+    const report: TortureReport = {
+      ...{ kills: this.#counts.kills, pauses: this.#counts.pauses, outages: this.#counts.outages },
+      ...{ takeovers, zombies, rebalances, events, results, differences, ledger: { balanced } },
+      stalls: {
+        longestSeconds: tenths(longest?.ms),
+        longestOf: longest?.task ?? null,
+        overTenSeconds: long,
+        longestUnderFireSeconds: tenths(longestUnderFire?.ms),
+      },
+      seconds: tenths(seconds * 1000),
+      eventsPerSecond: Math.round(events / seconds),
+      seed: this.#options.seed,
+    };
+    const toothless =
+      takeovers > 0 ? undefined : "No partition was taken over from a paused instance: the run proves too little.";
+    return { report, verification, toothless };
+  }
+
+  /** Where everything stands, for a run that cannot be finished. */
+  async #explain(): Promise<void> {
+    if (this.#cluster === undefined || this.#services === undefined || this.#pulse === undefined) return;
+    const logs = await openLogs(this.#services.settings.TidemarkStorage);
+    const pulse = this.#pulse;
+    const lines = await diagnose({ board: this.#cluster.board, logs, ends: () => pulse.ends() });
+    for (const line of lines) {
+      this.#journal.note(line);
+      process.stderr.write(`${line}\n`);
+    }
+  }
+
+  #say(text: string): void {
+    this.#journal.note(text);
+    this.#progress.step(text);
+  }
+}
