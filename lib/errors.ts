@@ -8,6 +8,7 @@ export type ErrorCode =
   | "LOG_MISSING"
   | "EVENTS_LOST"
   | "HUB_RECREATED"
+  | "PARTITIONS_CHANGED"
   | "LEDGER_IMBALANCE"
   | "LIMIT_EXCEEDED"
   | "DECODE_FAILED"

@@ -19,6 +19,8 @@ export interface StartPoint {
   readonly position: number;
   /** When the hub was created, milliseconds since the epoch. */
   readonly hubCreated: number;
+  /** How many partitions the hub had; absent in logs that are older than this was kept. */
+  readonly partitions?: number;
 }
 
 /** What opening a log gave back: everything the task needs to go on. */

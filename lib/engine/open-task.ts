@@ -6,6 +6,7 @@ import { align, contiguous } from "./align.ts";
 import type { Frame, FrameStamp, StoreChange } from "./frame.ts";
 import { carefulRun } from "./isolation.ts";
 import type { Meter } from "./meter.ts";
+import { PartitionGuard } from "./partition-guard.ts";
 import type { HubEvent, TaskId } from "./ports.ts";
 import { type Lasting, type Parts, recover } from "./recover.ts";
 import type { Seclusion } from "./seclusion.ts";
@@ -70,12 +71,22 @@ export class OpenTask {
   /** Opens the log, fences earlier owners, and recovers. */
   static async open(plan: Plan, id: TaskId, ports: TaskPorts, lasting: Lasting): Promise<OpenTask> {
     const bounds = await ports.reader.bounds();
-    const start = (): Promise<StartPoint> => resolveStart(ports.from, ports.reader, bounds);
+    const guard = new PartitionGuard(plan, id, ports);
+    const start = async (): Promise<StartPoint> => {
+      await guard.checkSiblings(bounds);
+      return resolveStart(ports.from, ports.reader, bounds);
+    };
     const log = await ports.checkpoints.open(id, shapeOf(plan), start);
     try {
       // Another owner may have read on since the hub was asked.
       const known = log.recovered.position <= bounds.next ? bounds : await ports.reader.bounds();
-      return new OpenTask(plan, id, ports, lasting, await recover(plan, id, { ports, log, bounds: known, lasting }));
+      return new OpenTask(
+        plan,
+        id,
+        ports,
+        lasting,
+        await recover(plan, id, { ports, log, bounds: known, lasting, guard }),
+      );
     } catch (thrown) {
       await log.close();
       throw thrown;
@@ -159,7 +170,8 @@ export class OpenTask {
 
   /** Processes what is new of events that were read; where some are missing, retention may have removed them just now. */
   async #processRead(events: readonly HubEvent[], signal: AbortSignal): Promise<void> {
-    const { processor } = this.#parts;
+    const { processor, guard, log } = this.#parts;
+    await guard.checkKeys(events, log.recovered.start);
     for (const run of contiguous(align(processor.position, events).fresh)) {
       const { gap } = align(processor.position, run);
       if (gap !== undefined) await this.#loseBelow(gap.to, signal);

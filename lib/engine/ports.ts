@@ -48,6 +48,8 @@ export interface PartitionReader {
    * the hub holds no more of them.
    */
   read(from: number, to: number, limit: number): AsyncIterable<readonly HubEvent[]>;
+  /** Which of so many partitions the hub gives a partition key to; absent when there is no telling. */
+  partitionOf?(key: string, partitions: number): number;
   close(): Promise<void>;
 }
 

@@ -6,6 +6,7 @@ import type { StateContents } from "./frame.ts";
 import { Isolation, type Witness } from "./isolation.ts";
 import type { Meter } from "./meter.ts";
 import { Outbox } from "./outbox.ts";
+import type { PartitionGuard } from "./partition-guard.ts";
 import type { PartitionBounds, TaskId } from "./ports.ts";
 import { Processor } from "./processor.ts";
 import type { Seclusion } from "./seclusion.ts";
@@ -23,6 +24,7 @@ export interface Lasting {
 /** What a task is made of once its log is open. */
 export interface Parts {
   readonly log: CheckpointLog;
+  readonly guard: PartitionGuard;
   readonly processor: Processor;
   readonly outbox: Outbox;
   readonly isolation: Isolation;
@@ -34,13 +36,19 @@ export interface Recovery {
   readonly log: CheckpointLog;
   readonly bounds: PartitionBounds;
   readonly lasting: Lasting;
+  readonly guard: PartitionGuard;
 }
 
 /** Makes a task's parts from what its log holds; throws HUB_RECREATED where the log belongs to another hub. */
-export async function recover(plan: Plan, id: TaskId, { ports, log, bounds, lasting }: Recovery): Promise<Parts> {
+export async function recover(
+  plan: Plan,
+  id: TaskId,
+  { ports, log, bounds, lasting, guard }: Recovery,
+): Promise<Parts> {
   const { recovered } = log;
   const { start, position, watermark, state, ledger, confirmed, pending } = recovered;
   checkSameHub(id, start, position, bounds);
+  guard.check(start, bounds);
   const sinks = await openSinks(plan, id, ports, bounds.partitionCount, state);
   const opening = {
     id,
@@ -55,6 +63,7 @@ export async function recover(plan: Plan, id: TaskId, { ports, log, bounds, last
   };
   return {
     log,
+    guard,
     sinks,
     processor: new Processor(plan, opening),
     outbox: new Outbox(sinks, confirmed, pending),

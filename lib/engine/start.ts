@@ -10,8 +10,8 @@ export async function resolveStart(
   reader: PartitionReader,
   bounds: PartitionBounds,
 ): Promise<StartPoint> {
-  const { hubCreated } = bounds;
-  if (from === "earliest") return { position: bounds.first, hubCreated };
-  if (from === "latest") return { position: bounds.next, hubCreated };
-  return { position: await reader.sequenceAt(new Date(from.time).getTime()), hubCreated };
+  const { hubCreated, partitionCount: partitions } = bounds;
+  if (from === "earliest") return { position: bounds.first, hubCreated, partitions };
+  if (from === "latest") return { position: bounds.next, hubCreated, partitions };
+  return { position: await reader.sequenceAt(new Date(from.time).getTime()), hubCreated, partitions };
 }

@@ -6,6 +6,7 @@ import { readBounds } from "./hub-bounds.ts";
 import { hubError } from "./hub-error.ts";
 import { toHubEvent } from "./hub-event.ts";
 import { HubSubscription } from "./hub-subscription.ts";
+import { partitionForKey } from "./partition-key.ts";
 
 export interface EventHubReaderOptions {
   /** A client of the repair consumer group; shared by the readers of all partitions, and never closed here. */
@@ -51,10 +52,18 @@ export class EventHubReader implements PartitionReader {
       throw new TidemarkError(
         "CONFIGURATION",
         `Hub "${client.eventHubName}" has ${bounds.partitionCount} partitions and is declared with ${this.#partitions}.`,
-        { fix: "Say in handle(…) how many partitions the hub has." },
+        {
+          fix:
+            "Say in handle(…) how many partitions the hub has. If some were added to a hub that is in use, keys have moved " +
+            "between partitions: a pipeline with state will then say how to go on.",
+        },
       );
     }
     return bounds;
+  }
+
+  partitionOf(key: string, partitions: number): number {
+    return partitionForKey(key, partitions);
   }
 
   async sequenceAt(time: number): Promise<number> {

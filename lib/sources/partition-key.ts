@@ -8,8 +8,20 @@ export function partitionForKey(key: string, partitionCount: number): number {
 
 /** The signed 16-bit hash that the service keeps of a partition key. */
 export function hashPartitionKey(key: string): number {
-  const bytes = Buffer.from(key, "utf8");
-  const length = bytes.length;
+  const { length } = key;
+  if (length > scratch.length) return hashBytes(Buffer.from(key, "utf8"));
+  for (let i = 0; i < length; i++) {
+    const code = key.charCodeAt(i);
+    if (code > 127) return hashBytes(Buffer.from(key, "utf8"));
+    scratch[i] = code;
+  }
+  return hashBytes(scratch, length);
+}
+
+/** Bytes of short keys: each event's key is hashed, and making a buffer costs several times what the hash does. */
+const scratch = Buffer.alloc(64);
+
+function hashBytes(bytes: Buffer, length = bytes.length): number {
   let a = (0xdeadbeef + length) | 0;
   let b = a;
   let c = a;
@@ -34,9 +46,9 @@ export function hashPartitionKey(key: string): number {
   // Only an empty key leaves nothing for the final round, which lookup3 then skips.
   if (at === length) return fold(b, c);
   // Missing bytes of the last block count as zero.
-  a = (a + littleEndian(bytes, at)) | 0;
-  b = (b + littleEndian(bytes, at + 4)) | 0;
-  c = (c + littleEndian(bytes, at + 8)) | 0;
+  a = (a + littleEndian(bytes, at, length)) | 0;
+  b = (b + littleEndian(bytes, at + 4, length)) | 0;
+  c = (c + littleEndian(bytes, at + 8, length)) | 0;
   c = ((c ^ b) - rotate(b, 14)) | 0;
   a = ((a ^ c) - rotate(c, 11)) | 0;
   b = ((b ^ a) - rotate(a, 25)) | 0;
@@ -55,8 +67,8 @@ function fold(b: number, c: number): number {
   return ((c ^ b) << 16) >> 16;
 }
 
-function littleEndian(bytes: Buffer, at: number): number {
+function littleEndian(bytes: Buffer, at: number, end: number): number {
   let value = 0;
-  for (let i = 3; i >= 0; i--) value = (value << 8) | (bytes[at + i] ?? 0);
+  for (let i = 3; i >= 0; i--) value = (value << 8) | (at + i < end ? (bytes[at + i] as number) : 0);
   return value;
 }

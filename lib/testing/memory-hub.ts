@@ -1,4 +1,5 @@
 import type { HubEvent, PartitionBounds, PartitionReader } from "../engine/ports.ts";
+import { partitionForKey } from "../sources/partition-key.ts";
 
 /** What is published to a partition in memory. */
 export interface MemoryEvent {
@@ -28,6 +29,14 @@ export class MemoryHub {
     return event;
   }
 
+  /** More partitions, as an operator adds them to a hub in use; there is no way back. */
+  addPartitions(count: number): void {
+    for (let i = 0; i < count; i++) {
+      this.#partitions.push([]);
+      this.#firsts.push(0);
+    }
+  }
+
   /** Retention: events below a sequence number can no longer be read. */
   expire(partition: number, first: number): void {
     this.#firsts[partition] = Math.max(this.#firsts[partition] ?? 0, first);
@@ -53,6 +62,7 @@ export class MemoryHub {
     });
     return {
       bounds,
+      partitionOf: partitionForKey,
       sequenceAt: async (time) => {
         const log = this.#log(partition);
         return log.find((event) => event.enqueuedTime >= time)?.sequenceNumber ?? log.length;

@@ -59,11 +59,11 @@ test("in a Functions host, the sweep at the start reads what waits, and a messag
   try {
     const done = () => observed.logs.some(({ message }) => /"results":1/.test(message));
     for (const end = Date.now() + 60_000; !done() && Date.now() < end; ) await sleep(100);
+    assert.ok(done(), JSON.stringify(observed.logs));
+    await observed.until(() => observed.events.filter(({ kind }) => kind === "invocation-finished").length > 1);
     const invocations = observed.events.flatMap((event) =>
       event.kind === "invocation-finished" ? [[event.functionName, event.error]] : [],
     );
-    assert.ok(done(), JSON.stringify(observed.logs));
-    await observed.until(() => observed.events.filter(({ kind }) => kind === "invocation-finished").length > 1);
     assert.equal(invocations[0]?.[0], "sweep");
     assert.ok(
       observed.events.some((event) => event.kind === "invocation-started" && event.functionName === "wake-ups"),
