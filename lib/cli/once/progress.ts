@@ -1,4 +1,4 @@
-import { clock, whole } from "../screen/text.ts";
+import { clip, clock, whole } from "../screen/text.ts";
 
 const INTERVAL_MS = 1000;
 
@@ -34,7 +34,7 @@ export class Progress {
     if (this.#status === undefined) return;
     this.#ticks++;
     const line = `${this.#time()}  ${this.#status()}`;
-    if (this.#stream.isTTY) this.#stream.write(`\r${line.slice(0, (this.#stream.columns || 80) - 1)}\u001b[K`);
+    if (this.#stream.isTTY) this.#stream.write(`\r${clip(line, (this.#stream.columns || 80) - 1)}\u001b[K`);
     else if (this.#ticks % 5 === 0) this.#stream.write(`${line}\n`);
   }
 

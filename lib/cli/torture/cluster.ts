@@ -11,7 +11,11 @@ import type { Journal } from "./journal.ts";
 /** Milliseconds after which the partitions of an instance that does not renew them are free for others. */
 export const EXPIRY_MS = 5000;
 const BALANCE_MS = 1000;
-const INSTANCES = ["a", "b"] as const;
+/** One gives a failed batch up and checkpoints it: what it skipped must be read from the hub again. */
+const INSTANCES = [
+  { name: "a", retries: true },
+  { name: "b", retries: false },
+] as const;
 
 /** Several Functions hosts that share the partitions of one app, each in a process of its own. */
 export class Cluster {
@@ -36,7 +40,7 @@ export class Cluster {
       note: (instance, text) => journal.note(`instance ${instance} ${text}`),
     };
     const options = { appFolder, settings: { ...settings }, nodeArgs: WORKER_HEAP };
-    this.instances = INSTANCES.map((name) => new Instance(name, options, events));
+    this.instances = INSTANCES.map(({ name, retries }) => new Instance(name, { ...options, retries }, events));
   }
 
   /** Starts every instance; resolves when all of them work. */

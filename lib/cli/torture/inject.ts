@@ -25,7 +25,7 @@ export interface InjectOptions {
 
 const LOOK_MS = 20;
 /** How long a kill waits for its victim to commit something. */
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 3000;
 /** How much longer a pause lasts when nobody has taken over yet. */
 const LONGEST_PAUSE_MS = 60_000;
 

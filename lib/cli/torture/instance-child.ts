@@ -7,7 +7,10 @@ import {
 } from "../../local/host/index.ts";
 import { serve } from "../services/serve.ts";
 
-export type InstanceOptions = Pick<FunctionsHostOptions, "appFolder" | "settings" | "nodeArgs" | "instanceId">;
+export type InstanceOptions = Pick<
+  FunctionsHostOptions,
+  "appFolder" | "settings" | "nodeArgs" | "instanceId" | "retries"
+>;
 
 /** What the host says while it runs. */
 export type Told =

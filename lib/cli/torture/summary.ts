@@ -11,7 +11,8 @@ export function summary({ report, verification, toothless }: FinishedTorture): s
   const rows: [string, string][] = [
     ["killed", `${whole(report.kills)} times`],
     ["paused", `${whole(report.pauses)} times`],
-    ["Azurite, Cosmos DB away", `${outages.azurite}, ${outages.cosmos} times`],
+    ["Azurite away", `${outages.azurite} times`],
+    ["Cosmos DB away", `${outages.cosmos} times`],
     ["partitions taken over", whole(report.takeovers)],
     ["  whose owner woke at work", whole(report.zombies)],
     ["other changes of owner", whole(report.rebalances)],

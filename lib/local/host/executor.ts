@@ -38,6 +38,8 @@ export interface Outcome {
 
 export interface ExecutorOptions {
   readonly timeoutMs: number | undefined;
+  /** Whether the retry policies of functions hold. */
+  readonly retries: boolean;
   /** Writes the output bindings of a successful invocation; what it throws fails the invocation. */
   readonly deliver: (func: FunctionMetadata, result: InvocationResult) => Promise<void>;
 }
@@ -72,7 +74,7 @@ export class Executor {
   }
 
   async #withRetries(work: Work): Promise<Outcome> {
-    const policy = work.retry ? work.func.retry : undefined;
+    const policy = work.retry && this.#options.retries ? work.func.retry : undefined;
     let outcome = await this.#attempt(work, undefined);
     for (let retry = 1; outcome.error !== undefined && policy !== undefined && mayRetry(policy, retry); retry++) {
       try {

@@ -23,6 +23,7 @@ export interface HostParts {
   readonly httpPort: number;
   readonly instanceId: string;
   readonly redeliverLost: boolean;
+  readonly retries: boolean;
 }
 
 /** The listeners of a loaded app, and what they share. */
@@ -40,6 +41,7 @@ export class Host {
     this.functions = app.functions;
     this.executor = new Executor(supervisor, reporter, {
       timeoutMs: hostJson.functionTimeoutMs,
+      retries: parts.retries,
       deliver: (func, result) => this.#outputs.deliver(func, result),
     });
     const triggers = readTriggers(app.functions, settings);

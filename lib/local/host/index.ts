@@ -32,6 +32,11 @@ export interface FunctionsHostOptions {
    * lost: the partitions are read again from the last checkpoint. Default `checkpoint`.
    */
   readonly onWorkerDeath?: "checkpoint" | "redeliver";
+  /**
+   * False: every failed batch is given up at once and checkpointed, as the real host does when retries are spent or were
+   * counted in a process that has ended. Default true: the functions' own policies hold.
+   */
+  readonly retries?: boolean;
   /** The name under which this host owns partitions; hosts that share a consumer group need different ones. */
   readonly instanceId?: string;
 }
@@ -80,7 +85,8 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     if (app.capabilities.HttpUri !== undefined) throw httpStreamUnsupported();
     const instanceId = options.instanceId ?? defaultInstanceId(appFolder);
     const httpPort = options.httpPort ?? 7071;
-    const common = { app, hostJson, supervisor, reporter, httpPort, instanceId, redeliverLost };
+    const { retries = true } = options;
+    const common = { app, hostJson, supervisor, reporter, httpPort, instanceId, redeliverLost, retries };
     host = new Host({ ...common, settings: new SettingsReader(settings) });
     await host.start();
     return functionsHost(host, supervisor);

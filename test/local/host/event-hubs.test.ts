@@ -234,6 +234,14 @@ describe("an Event Hubs trigger", () => {
     assert.equal(observed.host.status().find(({ partition }) => partition === "0")?.failures, 1);
   });
 
+  it("gives a failed batch up at once and checkpoints it when retries are off", async () => {
+    await send("0", "fail");
+    const retry = { strategy: "fixedDelay", maxRetryCount: -1, delayInterval: 0 };
+    const observed = await open({ ...MANY, retry }, { host: { retries: false } });
+    await observed.until(() => checkpoints(observed).length === 1);
+    assert.equal(calls(observed).length, 1);
+  });
+
   it("goes on behind the batch of a worker that was killed, as the real host does", async () => {
     await send("0", "die");
     const observed = await open(MANY);
