@@ -19,14 +19,15 @@ export interface SeedOptions {
   readonly kinds?: readonly FaultKind[] | undefined;
 }
 
-/** What a seed's run is about: a chain of pipelines, or windows that close in silence. */
-export type Scenario = "chain" | "silence";
+/** What a seed's run is about: a chain of pipelines, the same with deadly events, or windows that close in silence. */
+export type Scenario = "chain" | "deadly" | "silence";
 
 /** Promises that settle in a usual run, about: faults are spread over this many. */
-const HORIZON: Readonly<Record<Scenario, number>> = { chain: 900, silence: 900 };
+const HORIZON: Readonly<Record<Scenario, number>> = { chain: 900, deadly: 2_000, silence: 900 };
 
 export function scenarioOf({ seed }: SeedOptions): Scenario {
-  return mulberry32(seed ^ 0x5ce7e)() < 0.15 ? "silence" : "chain";
+  const chance = mulberry32(seed ^ 0x5ce7e)();
+  return chance < 0.15 ? "silence" : chance < 0.23 ? "deadly" : "chain";
 }
 
 /** The faults that a seed has. */
@@ -53,7 +54,8 @@ export function runSeed(options: SeedOptions): Promise<RunResult> {
     const retries = settings.retries || silence.waking.sweepEvery === undefined;
     return runApp(app, { ...settings, retries, waking: silence.waking }, oracle);
   }
-  const app = builtInWorkload({ seed: options.seed, events: eventsOf(options), partitions });
+  const deadly = scenarioOf(options) === "deadly" ? (options.seed % 4 === 0 ? 2 : 1) : 0;
+  const app = builtInWorkload({ seed: options.seed, events: eventsOf(options), partitions, deadly });
   return runApp(app, settings, plainFold);
 }
 

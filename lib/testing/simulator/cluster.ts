@@ -14,6 +14,7 @@ import { type MemoryBlobs, memoryBlobs } from "../memory-blobs.ts";
 import { VirtualWorld } from "../virtual-world.ts";
 import { BusyCheck } from "./busy-check.ts";
 import type { SimApp, SimFunction, SimSettings } from "./config.ts";
+import { type Death, deadlyPipeline } from "./deadly.ts";
 import { type Fault, Faults } from "./faults.ts";
 import { Life } from "./life.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -64,6 +65,8 @@ export class Cluster {
   readonly committed = new Map<string, number>();
   /** What happens when a process is about to go on and a fault's time has come; the host sets it. */
   onFault: (fault: Fault, life: Life) => void = () => undefined;
+  /** What happens when user code ends its process; the host sets it. */
+  onDeath: (life: Life, how: Death) => void = () => undefined;
   readonly #blobs: MemoryBlobs = memoryBlobs();
   readonly #admin: ReturnType<typeof createCheckpointStore>;
   #lives = 0;
@@ -130,7 +133,10 @@ export class Cluster {
     const makeTask = (fn: SimFunction, partition: number, ports: Pick<TaskPorts, "wakeAt" | "onCommit">): Task => {
       const key = taskKey(fn, partition);
       const consumer = consumers.get(fn.hub) as ReturnType<SimHub["consumer"]>;
-      return new Task(fn.pipeline, {
+      const { deathOf } = this.app;
+      const pipeline =
+        deathOf === undefined ? fn.pipeline : deadlyPipeline(fn.pipeline, deathOf, (how) => this.onDeath(life, how));
+      return new Task(pipeline, {
         partition: String(partition),
         world: life,
         checkpoints,

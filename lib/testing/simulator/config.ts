@@ -2,6 +2,7 @@ import type { CheckpointLimits } from "../../checkpoint/limits.ts";
 import type { CommitMetrics } from "../../engine/meter.ts";
 import type { Pipeline } from "../../stream/pipeline.ts";
 import type { Cluster } from "./cluster.ts";
+import type { Death } from "./deadly.ts";
 import type { Fault } from "./faults.ts";
 import type { SimContainerOptions } from "./sim-cosmos.ts";
 import type { SimHubOptions } from "./sim-hub.ts";
@@ -31,6 +32,8 @@ export interface SimApp {
   readonly events: readonly SimEvent[];
   /** No marker ends the events: what is left closes in silence. */
   readonly endless?: boolean;
+  /** How a decoded event ends the process that runs its code. */
+  readonly deathOf?: (value: unknown) => Death | undefined;
   /** Looks at every frame when its owner learns that it is in the log. */
   readonly onFrame?: (cluster: Cluster, metrics: CommitMetrics) => void;
 }

@@ -43,6 +43,9 @@ export const FAULT_KINDS = [
   "message-twice",
   "message-delay",
   "message-early",
+  // Events that end the process which runs their code; they come with the events and are not drawn.
+  "out-of-memory",
+  "endless-loop",
   // Operators and time.
   "retention",
   "retention-loss",
@@ -55,7 +58,9 @@ export type FaultKind = (typeof FAULT_KINDS)[number];
 export const QUEUE_KINDS: readonly FaultKind[] = FAULT_KINDS.filter((kind) => /^(queue|message)-/.test(kind));
 
 /** Kinds that happen to a run without wake-ups. */
-export const USUAL_KINDS: readonly FaultKind[] = FAULT_KINDS.filter((kind) => !QUEUE_KINDS.includes(kind));
+export const USUAL_KINDS: readonly FaultKind[] = FAULT_KINDS.filter(
+  (kind) => !QUEUE_KINDS.includes(kind) && kind !== "out-of-memory" && kind !== "endless-loop",
+);
 
 /** One fault: when it happens, counted in promises settled, and chance of its own, so that others do not change it. */
 export interface Fault {
@@ -152,9 +157,9 @@ export class Faults {
     return this.#coming.length;
   }
 
-  happened(fault: Fault): void {
-    this.counts[fault.kind] = (this.counts[fault.kind] ?? 0) + 1;
-    this.#scheduler.trace(fault.kind, fault.index);
+  happened({ kind, index = -1 }: Pick<Fault, "kind"> & Partial<Fault>): void {
+    this.counts[kind] = (this.counts[kind] ?? 0) + 1;
+    this.#scheduler.trace(kind, index);
   }
 
   /** The next call of the service will go wrong in this way. */

@@ -2,6 +2,7 @@ import type { HubEvent } from "../../engine/ports.ts";
 import { messageOf, TidemarkError } from "../../errors.ts";
 import { type Cluster, type Process, SILENT, taskKey } from "./cluster.ts";
 import type { SimFunction } from "./config.ts";
+import type { Death } from "./deadly.ts";
 import type { Fault, Service } from "./faults.ts";
 import type { Life } from "./life.ts";
 import { Wakers, type WakersHost } from "./wakers.ts";
@@ -30,6 +31,9 @@ interface Pump {
 
 type Lie = "host-skip" | "host-abandon" | "host-repeat" | "host-rewind" | "host-jump";
 
+/** How long a function may run. */
+const FUNCTION_TIMEOUT_MS = 60_000;
+
 /** How often an app is looked at again that should have come to rest. */
 const SCALE_IN_TRIES = 30;
 
@@ -49,6 +53,7 @@ export class Host {
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
     cluster.onFault = (fault, life) => this.#fault(fault, life);
+    cluster.onDeath = (life, how) => this.#die(life, how);
     this.#processes = Array.from({ length: cluster.settings.instances }, (_, instance) => cluster.start(instance));
     this.#triggers = cluster.places.map(({ fn, partition }) => ({ fn, partition, checkpoint: 0, owner: undefined }));
     for (const trigger of this.#triggers) this.#assign(trigger);
@@ -286,16 +291,27 @@ export class Host {
     return true;
   }
 
-  #crash(life: Life): boolean {
+  #crash(life: Life, noticedAfter = 0): boolean {
     life.alive = false;
     const { scheduler } = this.#cluster;
     const { instance } = life;
-    scheduler.after(scheduler.between(500, 20_000), () => {
+    scheduler.after(noticedAfter + scheduler.between(500, 20_000), () => {
       if (!this.#processes[instance]?.life.alive) this.#restart(instance);
       this.#adopt();
     });
-    scheduler.after(scheduler.between(1_000, 30_000), () => this.#adopt());
+    scheduler.after(noticedAfter + scheduler.between(1_000, 30_000), () => this.#adopt());
     return true;
+  }
+
+  /** User code ended the worker process; its host lives, and may take the batch for done. */
+  #die(life: Life, how: Death): void {
+    if (!life.alive) return;
+    this.#crash(life, how === "loop" ? FUNCTION_TIMEOUT_MS : 0);
+    this.#cluster.faults.happened({ kind: how === "loop" ? "endless-loop" : "out-of-memory" });
+    if (this.#cluster.settings.retries) return;
+    for (const trigger of this.#triggers) {
+      if (trigger.owner?.process.life === life) trigger.checkpoint = trigger.owner.cursor;
+    }
   }
 
   #pause(life: Life, milliseconds: number): boolean {

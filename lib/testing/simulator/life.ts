@@ -139,6 +139,8 @@ export class Life implements World {
   /** A request to a service: `land` is what happens there, at once and whole. */
   call<T>({ service, label, changes, fail, signal, mishap, bytes }: CallOptions, land: () => T): Promise<T> {
     const { scheduler, faults } = this.#context;
+    // User code that ends its process comes back to code of the process that is no more.
+    if (!this.alive) return new Promise(() => undefined);
     return new Promise((resolve, reject) => {
       if (signal?.aborted) {
         reject(abortError());

@@ -112,6 +112,10 @@ function* judge(pipeline: "stats" | "legs", events: readonly HubEvent[], side: s
       side.push(line("dead-letter", pipeline, "source", event.body));
       continue;
     }
+    if (reading.kills !== undefined) {
+      side.push(line("dead-letter", pipeline, "source", event.body));
+      continue;
+    }
     const before = watermark;
     const times = accepted.get(reading.id) ?? [];
     const late = reading.at + TIMES.within <= before;

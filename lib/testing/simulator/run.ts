@@ -17,11 +17,11 @@ export interface RunResult {
 }
 
 /** Steps after which a run is stuck in a circle. */
-const MOST_STEPS = 100_000;
+const MOST_STEPS = 30_000;
 /** Virtual time within which everything drains once faults have stopped. */
 const DRAIN_MS = 15 * 60_000;
-/** Where windows close in silence, it takes until that is long enough. */
-const SILENT_DRAIN_MS = 30 * 60_000;
+/** Where windows close in silence it takes until that is long enough, and finding a deadly event some lost processes. */
+const LONG_DRAIN_MS = 30 * 60_000;
 const MOST_SWEEPS = 40;
 
 /** Runs an app without faults and looks at what it left. */
@@ -73,7 +73,8 @@ async function drain(cluster: Cluster, host: Host): Promise<void> {
     host.sweep();
     if (!(await scheduler.run(MOST_STEPS))) return watch.violate("does not come to rest after the faults");
   }
-  const most = cluster.app.endless ? SILENT_DRAIN_MS : DRAIN_MS;
+  const { endless, deathOf } = cluster.app;
+  const most = endless || deathOf ? LONG_DRAIN_MS : DRAIN_MS;
   if (scheduler.now - began > most) watch.violate(`took ${(scheduler.now - began) / 1_000} s to drain`);
 }
 

@@ -204,7 +204,9 @@ function bySilence(watermark: number, silence: number): number {
 
 function checkFrame(cluster: Cluster, { position, watermark, partition }: CommitMetrics, bounds: Bounds): void {
   if (position === 0) return;
-  const tooFar = watermark - bounds.at(position, cluster.scheduler.now);
+  // Silence counts up to the moment at which the hub was seen empty.
+  const seen = cluster.hub(HUB).asked[Number(partition)] ?? 0;
+  const tooFar = watermark - bounds.at(position, seen);
   if (tooFar > 0) cluster.watch.violate(`visits/${partition} moved event time ${tooFar} ms too far at ${position}`);
 }
 

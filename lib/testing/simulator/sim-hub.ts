@@ -30,6 +30,8 @@ export class SimHub {
   readonly partitions: number;
   readonly maxBytes: number;
   readonly created: number;
+  /** When somebody last learned what each partition holds. */
+  readonly asked: number[] = [];
   readonly #scheduler: Scheduler;
   readonly #log: HubEvent[][];
   readonly #first: number[];
@@ -161,6 +163,7 @@ export class SimHub {
 
   #partitionProperties(partition: string): Awaited<ReturnType<EventHubConsumerClient["getPartitionProperties"]>> {
     const log = this.history(Number(partition));
+    this.asked[Number(partition)] = this.#scheduler.now;
     const first = this.first(Number(partition));
     return {
       eventHubName: this.name,

@@ -9,6 +9,7 @@ import { tumbling } from "../../stream/window.ts";
 import { mulberry32 } from "../virtual-world.ts";
 import { FILES_CONTAINER, START_TIME } from "./cluster.ts";
 import type { SimApp, SimEvent } from "./config.ts";
+import type { Death } from "./deadly.ts";
 
 /** What the sources of the built-in workload carry. */
 export interface Reading {
@@ -19,6 +20,8 @@ export interface Reading {
   readonly value: number;
   /** User code throws for it. */
   readonly fails?: boolean;
+  /** User code ends the process that runs it. */
+  readonly kills?: Death;
   /** Makes the event as large as its text. */
   readonly note?: string;
 }
@@ -128,6 +131,8 @@ export const PIPELINES: { readonly stats: Pipeline; readonly legs: Pipeline; rea
 };
 
 export interface WorkloadOptions {
+  /** How many events end the process that runs their code. */
+  readonly deadly?: number;
   readonly seed: number;
   readonly events: number;
   readonly partitions: number;
@@ -150,15 +155,17 @@ export function builtInWorkload(options: WorkloadOptions): SimApp {
       { database, container: "routes", partitionKey: ["/route"] },
     ],
     events: drawEvents(options),
+    ...(options.deadly ? { deathOf: (value) => (value as Reading).kills } : {}),
   };
 }
 
 /** Readings of a seed: in bursts, out of order, some of them late, twice, malformed, too large, or failing. */
-function drawEvents({ seed, events, partitions }: WorkloadOptions): readonly SimEvent[] {
+function drawEvents({ seed, events, partitions, deadly = 0 }: WorkloadOptions): readonly SimEvent[] {
   const random = mulberry32(seed ^ 0xe7e17);
   const below = (limit: number): number => Math.floor(random() * limit);
   const drawn: SimEvent[] = [];
   const readings: Reading[] = [];
+  const killers = new Set(Array.from({ length: deadly }, () => below(events)));
   let at = 0;
   const send = (body: string, key: string): void => {
     const partition = partitionForKey(key, partitions);
@@ -182,6 +189,10 @@ function drawEvents({ seed, events, partitions }: WorkloadOptions): readonly Sim
       };
       // The same event again without what makes it fail: a failure must not have left its id behind.
       if (random() < 0.06) send(JSON.stringify({ ...reading, fails: true }), reading.key);
+      if (killers.has(i)) {
+        send(JSON.stringify({ ...reading, kills: random() < 0.7 ? "memory" : "loop" }), reading.key);
+        continue;
+      }
       readings.push(reading);
       send(JSON.stringify(reading), reading.key);
     }
