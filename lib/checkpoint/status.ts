@@ -14,7 +14,7 @@ type PackedStatus = readonly [
   pending: number,
   openings: number,
   idleDue: number | undefined,
-  start: readonly [position: number, hubCreated: number],
+  start: readonly [position: number, hubCreated: number, partitions: number | undefined],
   ledger: PackedLedger | undefined,
 ];
 
@@ -32,7 +32,7 @@ export function packStatus(status: Status): Uint8Array {
   const { position, watermark, confirmed, pending, openings, idleDue, start, ledger } = status;
   return pack([
     ...[position, watermark, confirmed, pending, openings, idleDue],
-    [start.position, start.hubCreated],
+    [start.position, start.hubCreated, start.partitions],
     ledger && packLedger(ledger),
   ]);
 }
@@ -41,8 +41,8 @@ export function packStatus(status: Status): Uint8Array {
 export function unpackStatus(bytes: Uint8Array): Status {
   const packed = unpack<PackedStatus | Status>(bytes);
   if (!isPacked(packed)) return packed;
-  const [position, watermark, confirmed, pending, openings, idleDue, [from, hubCreated], counts] = packed;
-  const start: StartPoint = { position: from, hubCreated };
+  const [position, watermark, confirmed, pending, openings, idleDue, [from, hubCreated, partitions], counts] = packed;
+  const start: StartPoint = { position: from, hubCreated, ...(partitions == null ? {} : { partitions }) };
   const ledger = counts && unpackLedger(counts);
   return { start, position, watermark, confirmed, ledger, idleDue, pending, openings };
 }

@@ -80,7 +80,13 @@ class Tasks {
         partition: String(partition),
         world,
         checkpoints,
-        reader: { ...reader, bounds: () => (this.asked++, reader.bounds()) },
+        reader: {
+          ...reader,
+          bounds: () => {
+            this.asked++;
+            return reader.bounds();
+          },
+        },
         connections: NO_CONNECTIONS,
         sideOutput: captureSink<SideRecord>("$side", { kind: "memory", name: "side" }).sink,
         tables: new TableCache(world, NO_CONNECTIONS),
