@@ -3,6 +3,7 @@ import { type TestContext, test } from "node:test";
 import type { AmqpAnnotatedMessage } from "@azure/core-amqp";
 import type { EventData, ReceivedEventData } from "@azure/event-hubs";
 import fc from "fast-check";
+import rhea from "rhea";
 import { TidemarkError } from "../../../lib/errors.ts";
 import { Prefetch } from "../../../lib/local/host/event-hubs/prefetch.ts";
 import { type ReceivedEvent, readEvent } from "../../../lib/local/host/event-hubs/received-event.ts";
@@ -274,4 +275,29 @@ test("a batch is handed out when it is full, or when it waited", async (t) => {
   );
   connection.close();
   await assert.rejects(prefetch.next(), HubTrouble);
+});
+
+test("what came while a batch ran is handed out at once; who waits for a first event waits for more", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const prefetch = new Prefetch({ maxBatchSize: 100, prefetchCount: 150 });
+  const event = rhea.message.encode({ body: rhea.message.data_section(Buffer.from("a")) });
+  const sizes: number[] = [];
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  const take = async () => {
+    void prefetch.next().then((batch) => sizes.push(batch.length));
+    await turn();
+  };
+  await take();
+  prefetch.add(event);
+  await turn();
+  t.mock.timers.tick(19);
+  prefetch.add(event);
+  await turn();
+  assert.deepEqual(sizes, []);
+  t.mock.timers.tick(1);
+  await turn();
+  assert.deepEqual(sizes, [2]);
+  prefetch.add(event);
+  await take();
+  assert.deepEqual(sizes, [2, 1]);
 });
