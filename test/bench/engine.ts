@@ -3,72 +3,16 @@
  * hourly window per airport with five aggregates, documents out. Prints one line for each and the ratio.
  */
 
-import { z } from "zod";
-import { avg, count, first, quantile } from "../../lib/aggregates/index.ts";
-import { NO_WATERMARK } from "../../lib/engine/frame.ts";
 import type { HubEvent } from "../../lib/engine/ports.ts";
-import { Processor } from "../../lib/engine/processor.ts";
-import { TableCache } from "../../lib/engine/tables.ts";
-import { tablesOf } from "../../lib/stream/plan.ts";
-import { stream } from "../../lib/stream/stream.ts";
-import { table } from "../../lib/stream/table.ts";
-import { tumbling } from "../../lib/stream/window.ts";
-import { captureSink } from "../../lib/testing/capture-sink.ts";
-import { VirtualWorld } from "../../lib/testing/virtual-world.ts";
 import { AIRPORTS, type Airport, Flight, flights } from "./engine-job.ts";
+import { openProcessor } from "./engine-pipeline.ts";
 
 const EVENTS = 200_000;
 const BATCH = 1_000;
 const HOUR = 3_600_000;
 
-const airports = table("airports", z.object({ iata: z.string(), name: z.string(), state: z.string() }), {
-  key: (airport) => airport.iata,
-  from: {
-    kind: "memory",
-    target: { kind: "memory", name: "airports" },
-    open: () => ({ load: async () => ({ version: "1", rows: AIRPORTS }) }),
-  },
-});
-
-const discard = { ...captureSink<unknown>("documents", { kind: "memory", name: "documents" }).sink };
-
-const pipeline = stream("delays", Flight)
-  .eventTime((flight) => flight.scheduled, { outOfOrder: "2h" })
-  .dedupe("by-id", (flight) => flight.id, { within: "12h" })
-  .keyBy((flight) => flight.origin)
-  .joinTable("with-airport", airports, (flight, airport) => ({
-    ...flight,
-    airport: airport?.name ?? "unknown",
-    state: airport?.state ?? "unknown",
-  }))
-  .window(tumbling("1h", { grace: "6h" }))
-  .aggregate("stats", {
-    airport: first((flight) => flight.airport),
-    state: first((flight) => flight.state),
-    flights: count(),
-    late: count((flight) => flight.delay > 15),
-    avgDelay: avg((flight) => flight.delay),
-    p95Delay: quantile(0.95, (flight) => flight.delay),
-  })
-  .map("document", ({ key: origin, ...stats }) => ({ id: `${origin}-${stats.windowStart}`, origin, ...stats }))
-  .to(discard);
-
 async function engine(batches: readonly HubEvent[][]): Promise<number> {
-  const world = new VirtualWorld(0);
-  const tables = new TableCache(world, {} as never);
-  await tables.refresh(tablesOf(pipeline.plan));
-  const sink = { prepare: (value: unknown) => value, accept: (value: unknown) => value } as never;
-  const processor = new Processor(pipeline.plan, {
-    id: { pipeline: "delays", partition: "0" },
-    position: 0,
-    start: 0,
-    watermark: NO_WATERMARK,
-    state: new Map(),
-    ledger: undefined,
-    lastEnqueued: 0,
-    tables,
-    sinks: new Map([["documents", sink]]),
-  });
+  const processor = await openProcessor();
   let documents = 0;
   for (const batch of batches) {
     processor.process(batch);
