@@ -7,7 +7,7 @@ const LONGEST_SLEEP_MS = 86_400_000;
 export class Alarm {
   readonly #world: World;
   readonly #action: () => void;
-  #cancel = new AbortController();
+  #cancel: AbortController | undefined;
 
   constructor(world: World, action: () => void) {
     this.#world = world;
@@ -17,6 +17,7 @@ export class Alarm {
   /** Milliseconds since the epoch; a time that is over is now. */
   set(time: number): void {
     this.cancel();
+    this.#cancel = new AbortController();
     const { signal } = this.#cancel;
     void this.#sleepUntil(time, signal).then(
       () => {
@@ -27,8 +28,9 @@ export class Alarm {
   }
 
   cancel(): void {
-    this.#cancel.abort();
-    this.#cancel = new AbortController();
+    // A reason of our own spares making an error, and most often nothing was set.
+    this.#cancel?.abort("cancelled");
+    this.#cancel = undefined;
   }
 
   async #sleepUntil(time: number, signal: AbortSignal): Promise<void> {

@@ -16,11 +16,14 @@ export async function simulate(values: OptionValues): Promise<number> {
   const first = number("--first", values.first, 1, 0, LARGEST_SEED);
   const began = performance.now();
   const failed: unknown[] = [];
+  const progress = json || !process.stderr.isTTY ? undefined : new Progress(seeds);
   const result = await runMany({
     first,
     seeds,
     ...narrowed(values),
+    ...(progress === undefined ? {} : { onProgress: (ran, violations) => progress.show(ran, violations) }),
     onFailure: async (options, violations) => {
+      progress?.clear();
       if (failed.length >= SHRUNK_AT_MOST) return true;
       const shrunk = await shrink(options);
       failed.push({ seed: options.seed, violations: shrunk.violations, command: shrunk.command });
@@ -29,11 +32,17 @@ export async function simulate(values: OptionValues): Promise<number> {
     },
   });
   const seconds = Math.round(performance.now() - began) / 1_000;
-  const { cpu } = cpuSeconds();
-  if (json) say(JSON.stringify({ ...result, seconds, secondsCpu: cpu, ...(failed.length > 0 ? { failed } : {}) }));
-  else {
+  const secondsCpu = cpuSeconds();
+  const seedsPerCpuSecond = Math.round((10 * result.seeds) / secondsCpu) / 10;
+  progress?.clear();
+  if (json) {
+    const last = failed.length > 0 ? { failed } : {};
+    say(JSON.stringify({ ...result, seconds, secondsCpu, seedsPerCpuSecond, ...last }));
+  } else {
     const rate = (result.seeds / seconds).toFixed(1);
-    say(`${result.seeds} seeds, ${result.violations} with violations, ${rate} a second (${seconds} s).`);
+    say(
+      `${result.seeds} seeds, ${result.violations} with violations, ${rate} a second (${seconds} s), ${seedsPerCpuSecond} a second of processor time.`,
+    );
     for (const [kind, count] of Object.entries(result.faults).sort(([, a], [, b]) => b - a))
       say(`  ${count} × ${kind}`);
   }
@@ -100,9 +109,35 @@ function number(option: string, value: OptionValues[string], otherwise: number, 
   return value === undefined ? otherwise : wholeNumber(option, String(value), least, most);
 }
 
-function cpuSeconds(): { readonly cpu: number } {
+/** Of this process with all its threads since it began. */
+function cpuSeconds(): number {
   const { user, system } = process.cpuUsage();
-  return { cpu: Math.round((user + system) / 1_000) / 1_000 };
+  return Math.round((user + system) / 1_000) / 1_000;
+}
+
+const SHOWN_EVERY_MS = 250;
+
+/** One line of a terminal that says how far a long run has come. */
+class Progress {
+  readonly #seeds: number;
+  readonly #began = performance.now();
+  #shown = 0;
+
+  constructor(seeds: number) {
+    this.#seeds = seeds;
+  }
+
+  show(ran: number, violations: number): void {
+    const now = performance.now();
+    if (now - this.#shown < SHOWN_EVERY_MS) return;
+    this.#shown = now;
+    const rate = ((1_000 * ran) / (now - this.#began)).toFixed(0);
+    process.stderr.write(`\r\x1b[K${ran} of ${this.#seeds} seeds, ${violations} with violations, ${rate} a second`);
+  }
+
+  clear(): void {
+    process.stderr.write("\r\x1b[K");
+  }
 }
 
 function say(line: string): void {

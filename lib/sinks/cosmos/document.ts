@@ -44,8 +44,10 @@ export function toDocument<T>(value: T, rules: DocumentRules<T>): CosmosDocument
 /** The values at the partition key's paths; undefined where there is none. */
 export function partitionKeyOf(document: JsonObject, paths: readonly string[]): (PartitionKeyValue | undefined)[] {
   return paths.map((path) => {
+    const name = path.slice(1);
+    if (!name.includes("/")) return document[name] as PartitionKeyValue | undefined;
     let at: unknown = document;
-    for (const field of path.slice(1).split("/")) at = (at as Record<string, unknown> | null | undefined)?.[field];
+    for (const field of name.split("/")) at = (at as Record<string, unknown> | null | undefined)?.[field];
     return at as PartitionKeyValue | undefined;
   });
 }

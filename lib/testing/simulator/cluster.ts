@@ -69,6 +69,9 @@ export class Cluster {
   onDeath: (life: Life, how: Death) => void = () => undefined;
   readonly #blobs: MemoryBlobs = memoryBlobs();
   readonly #admin: ReturnType<typeof createCheckpointStore>;
+  /** How often a process opened a task's log that another process had opened before. */
+  takeOvers = 0;
+  readonly #owners = new Map<string, Life>();
   #lives = 0;
 
   constructor(app: SimApp, settings: SimSettings) {
@@ -195,9 +198,11 @@ export class Cluster {
   #checkpoints(life: Life, isVisitor: (task: string) => boolean): CheckpointStore {
     const { scheduler, settings } = this;
     const options = { world: life, limits: settings.limits };
-    if (settings.waking === undefined) return createCheckpointStore({ ...options, blobs: blobsOf(this.#blobs, life) });
+    if (settings.waking === undefined) {
+      return this.#noted(createCheckpointStore({ ...options, blobs: blobsOf(this.#blobs, life) }), life);
+    }
     const blobs = blobsOf(this.#blobs, life, (call) => this.#busy.appended(call, life, scheduler.now));
-    const store = createCheckpointStore({ ...options, blobs });
+    const store = this.#noted(createCheckpointStore({ ...options, blobs }), life);
     return {
       peek: (task) => {
         this.#busy.looked(`${task.pipeline}/${task.partition}`, life, scheduler.now);
@@ -207,6 +212,21 @@ export class Cluster {
         const key = `${task.pipeline}/${task.partition}`;
         if (isVisitor(key)) this.#busy.opened(key, life);
         return store.open(task, shape, start);
+      },
+    };
+  }
+
+  /** A store that takes note of who opened what. */
+  #noted(store: CheckpointStore, life: Life): CheckpointStore {
+    return {
+      peek: (task) => store.peek(task),
+      open: async (task, shape, start) => {
+        const log = await store.open(task, shape, start);
+        const key = `${task.pipeline}/${task.partition}`;
+        const before = this.#owners.get(key);
+        if (before !== undefined && before !== life) this.takeOvers++;
+        this.#owners.set(key, life);
+        return log;
       },
     };
   }

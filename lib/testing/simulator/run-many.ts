@@ -1,5 +1,6 @@
 import { runSeed, type SeedOptions } from "./built-in.ts";
 import type { FaultKind } from "./faults.ts";
+import type { RunSize } from "./run.ts";
 
 /** What many seeds came to. */
 export interface ManyResult {
@@ -7,6 +8,8 @@ export interface ManyResult {
   readonly violations: number;
   readonly faults: Readonly<Partial<Record<FaultKind, number>>>;
   readonly secondsVirtual: number;
+  /** The least that any seed had to do. */
+  readonly least: RunSize | undefined;
 }
 
 export interface ManyOptions extends Omit<SeedOptions, "seed"> {
@@ -14,14 +17,17 @@ export interface ManyOptions extends Omit<SeedOptions, "seed"> {
   readonly seeds: number;
   /** Called for every seed that failed; false ends the run. */
   readonly onFailure: (options: SeedOptions, violations: readonly string[]) => boolean | Promise<boolean>;
+  /** Called after every seed. */
+  readonly onProgress?: (ran: number, violations: number) => void;
 }
 
 /** Runs seeds one after the other. */
-export async function runMany({ first, seeds, onFailure, ...rest }: ManyOptions): Promise<ManyResult> {
+export async function runMany({ first, seeds, onFailure, onProgress, ...rest }: ManyOptions): Promise<ManyResult> {
   const faults: Partial<Record<FaultKind, number>> = {};
   let violations = 0;
   let secondsVirtual = 0;
   let ran = 0;
+  let least: RunSize | undefined;
   for (let seed = first; ran < seeds; seed++) {
     const result = await runSeed({ ...rest, seed });
     ran++;
@@ -29,9 +35,19 @@ export async function runMany({ first, seeds, onFailure, ...rest }: ManyOptions)
     for (const [kind, count] of Object.entries(result.faults)) {
       faults[kind as FaultKind] = (faults[kind as FaultKind] ?? 0) + count;
     }
-    if (result.violations.length === 0) continue;
-    violations++;
-    if (!(await onFailure({ ...rest, seed }, result.violations))) break;
+    least = least === undefined ? result.size : lesser(least, result.size);
+    if (result.violations.length > 0) violations++;
+    onProgress?.(ran, violations);
+    if (result.violations.length > 0 && !(await onFailure({ ...rest, seed }, result.violations))) break;
   }
-  return { seeds: ran, violations, faults, secondsVirtual: Math.round(secondsVirtual) };
+  return { seeds: ran, violations, faults, secondsVirtual: Math.round(secondsVirtual), least };
+}
+
+function lesser(one: RunSize, other: RunSize): RunSize {
+  return {
+    partitions: Math.min(one.partitions, other.partitions),
+    events: Math.min(one.events, other.events),
+    faults: Math.min(one.faults, other.faults),
+    takeOvers: Math.min(one.takeOvers, other.takeOvers),
+  };
 }

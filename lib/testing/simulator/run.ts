@@ -6,8 +6,21 @@ import type { Expectation } from "./expectation.ts";
 import type { FaultKind } from "./faults.ts";
 import { Host } from "./host.ts";
 
+/** How much a run had to do. */
+export interface RunSize {
+  /** Of the source with the fewest. */
+  readonly partitions: number;
+  /** Published into sources, without markers. */
+  readonly events: number;
+  /** That happened. */
+  readonly faults: number;
+  /** Times that a process opened a task that another process had had. */
+  readonly takeOvers: number;
+}
+
 /** What a run came to. */
 export interface RunResult {
+  readonly size: RunSize;
   readonly violations: readonly string[];
   readonly faults: Readonly<Partial<Record<FaultKind, number>>>;
   readonly secondsVirtual: number;
@@ -56,11 +69,23 @@ export async function runApp(app: SimApp, settings: SimSettings, oracle: Oracle)
     watch.violate(`the simulation broke: ${thrown instanceof Error ? thrown.stack : thrown}`);
   }
   return {
+    size: sizeOf(cluster),
     violations: watch.violations,
     faults: faults.counts,
     secondsVirtual: (scheduler.now - START_TIME) / 1_000,
     steps: scheduler.steps,
     traceHash: `${scheduler.traceHash}${digest(cluster)}`,
+  };
+}
+
+function sizeOf(cluster: Cluster): RunSize {
+  const { app, faults, takeOvers } = cluster;
+  const sources = new Set(app.events.map((event) => event.hub));
+  return {
+    partitions: Math.min(...[...sources].map((name) => cluster.hub(name).partitions)),
+    events: app.events.filter(({ body }) => body.length > 0).length,
+    faults: Object.values(faults.counts).reduce((sum, count) => sum + count, 0),
+    takeOvers,
   };
 }
 
