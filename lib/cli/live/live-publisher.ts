@@ -21,6 +21,8 @@ export interface LivePublishing {
   /** What each partition of the hub holds already, from earlier runs. */
   readonly there: readonly number[];
   readonly signal: AbortSignal;
+  /** Nothing is published as long as this answers true. */
+  readonly held?: () => boolean;
   readonly onPublished: (events: number) => void;
 }
 
@@ -33,7 +35,7 @@ export async function publishLive(options: LivePublishing): Promise<void> {
   const { BulkSender } = await import("../../local/hub-client/bulk-sender.ts");
   const sender = new BulkSender(connectionString, FLIGHTS_HUB);
   const publisher = new Publisher(sender, FLIGHTS_PARTITIONS, there);
-  const pace = new Pace(options.rate, publisher, options.onPublished, signal);
+  const pace = new Pace(options, publisher);
   try {
     for await (const messages of flightMessages(flights.table, departures(flights), options)) {
       for (const message of messages) {
@@ -53,24 +55,15 @@ export async function publishLive(options: LivePublishing): Promise<void> {
 
 /** Lets through so many messages a tick. */
 class Pace {
-  readonly #rate: number | undefined;
+  readonly #options: LivePublishing;
   readonly #publisher: Publisher;
-  readonly #onPublished: (events: number) => void;
-  readonly #signal: AbortSignal;
   #sent = 0;
   #owed = 0;
   #last = performance.now();
 
-  constructor(
-    rate: number | undefined,
-    publisher: Publisher,
-    onPublished: (events: number) => void,
-    signal: AbortSignal,
-  ) {
-    this.#rate = rate;
+  constructor(options: LivePublishing, publisher: Publisher) {
+    this.#options = options;
     this.#publisher = publisher;
-    this.#onPublished = onPublished;
-    this.#signal = signal;
   }
 
   /** Counts a message; true when the tick has had its share. */
@@ -80,15 +73,16 @@ class Pace {
   }
 
   async nextTick(): Promise<void> {
+    const { rate: wanted, signal, held = () => false, onPublished } = this.#options;
     await this.#publisher.flush();
-    this.#onPublished(this.#sent);
+    onPublished(this.#sent);
     do {
-      if (!this.#signal.aborted) await sleep(TICK_MS, undefined, { signal: this.#signal }).catch(() => {});
+      if (!signal.aborted) await sleep(TICK_MS, undefined, { signal }).catch(() => {});
       const now = performance.now();
-      const rate = this.#rate ?? (this.#sent < OPENING_EVENTS ? OPENING_RATE : LATER_RATE);
+      const rate = wanted ?? (this.#sent < OPENING_EVENTS ? OPENING_RATE : LATER_RATE);
       // Time that was lost to something slow is not made up for: the rate would jump.
-      this.#owed += (rate * Math.min(now - this.#last, 4 * TICK_MS)) / 1000;
+      if (!held()) this.#owed += (rate * Math.min(now - this.#last, 4 * TICK_MS)) / 1000;
       this.#last = now;
-    } while (this.#owed < 1 && !this.#signal.aborted);
+    } while (this.#owed < 1 && !signal.aborted);
   }
 }

@@ -13,6 +13,7 @@ export interface DiagnosisOptions {
 
 /** A service that does not answer must not keep the diagnosis from being printed. */
 const PATIENCE_MS = 10_000;
+const NO_ANSWER = "no answer";
 
 /** Says where every partition stands: its log's position, the end of its hub, its owner, what it has in hand. */
 export async function diagnose({ board, logs, ends }: DiagnosisOptions): Promise<string[]> {
@@ -26,10 +27,11 @@ export async function diagnose({ board, logs, ends }: DiagnosisOptions): Promise
         const task = `${name}/${partition}`;
         const state = states?.[partition];
         const running = board.status().find((one) => `${one.functionName}/${one.partition}` === task)?.running ?? 0;
+        const end = hubs?.get(hub)?.[partition];
         return row([
           task,
-          state === undefined ? (states === undefined ? "no answer" : "no log") : whole(state.position),
-          whole(hubs?.get(hub)?.[partition] ?? Number.NaN),
+          states === undefined ? NO_ANSWER : state === undefined ? "no log" : whole(state.position),
+          end === undefined ? NO_ANSWER : whole(end),
           state?.watermark === END_OF_TIME ? "no" : "yes",
           String(state?.pendingFrames ?? "?"),
           board.owners.get(task) ?? "nobody",
@@ -47,6 +49,6 @@ function row([task = "", ...columns]: readonly string[]): string {
 
 function inTime<T>(work: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error("no answer")), PATIENCE_MS);
+  const timer = setTimeout(() => late.reject(new Error(NO_ANSWER)), PATIENCE_MS);
   return Promise.race([work, late.promise]).finally(() => clearTimeout(timer));
 }
