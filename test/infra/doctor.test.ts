@@ -3,7 +3,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { openCheckpoints } from "../../lib/azure/checkpoints.ts";
 import { AzureConnections } from "../../lib/azure/connections.ts";
+import { realWorld } from "../../lib/azure/world.ts";
 import { Arm } from "../../lib/cli/doctor/arm.ts";
 import type { Context, Finding } from "../../lib/cli/doctor/check.ts";
 import { isPrivateAddress } from "../../lib/cli/doctor/checks/network.ts";
@@ -67,6 +69,26 @@ describe("the doctor, on local services,", () => {
     assert.ok(whats.includes('Timer sweep comes at "0 */5 * * * *", in UTC.'));
     const [, port] = /QueueEndpoint=http:\/\/[^:;]+:(\d+)/.exec(services.settings.TidemarkStorage ?? "") ?? [];
     assert.ok(whats.some((what) => what.startsWith("Queue Storage answers on") && what.endsWith(`:${port}.`)));
+  });
+
+  test("finds the logs of a pipeline that was renamed, and says when they hold what was not delivered", async () => {
+    const connections = new AzureConnections(settingsOf(MANIFEST, services.settings));
+    const logs = await openCheckpoints(connections, "TidemarkStorage", realWorld);
+    const shape = { pipeline: "old-name", stages: [] };
+    const task = { pipeline: "old-name", partition: "3" };
+    const log = await logs.open(task, shape, async () => ({ position: 0, hubCreated: 0 }));
+    const ledger = { source: { start: 0, processed: 1, lost: 0, holes: 0, control: 0 }, stages: [] };
+    const frame = { position: 1, watermark: 0, changes: [], ledger };
+    const { sequence } = await log.append({ ...frame, outbox: [{ sink: "out", messages: [1] }], confirmed: 0 });
+    const [waits] = (await look(MANIFEST)).problems;
+    assert.match(String(waits), /"old-name", which no function of this app runs; a frame may not have been delivered/);
+    await log.append({ ...frame, outbox: [], confirmed: sequence });
+    const { reports, problems } = await look(MANIFEST);
+    assert.deepEqual(problems, []);
+    const whats = reports.flatMap(({ findings }) => findings.map(({ what }) => what));
+    assert.ok(whats.some((what) => /"old-name", .*; all that they hold was delivered/.test(what)));
+    await log.close();
+    await connections.close();
   });
 
   test("counts wake-ups, and complains of those that were given up", async () => {

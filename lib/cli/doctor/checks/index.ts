@@ -1,5 +1,6 @@
 import type { Check } from "../check.ts";
 import { hubsCheck } from "./hubs.ts";
+import { logsCheck } from "./logs.ts";
 import { dnsCheck, reachCheck } from "./network.ts";
 import { quotaCheck } from "./quota.ts";
 import { rightsCheck, surplusCheck } from "./rights.ts";
@@ -16,6 +17,7 @@ export const CHECKS: readonly Check[] = [
   hubsCheck,
   cosmosCheck,
   blobsCheck,
+  logsCheck,
   queuesCheck,
   functionsCheck,
   clockCheck,
