@@ -11,7 +11,9 @@ export class Effects {
   readonly #counts: Float64Array;
   #journal = new Int32Array(256);
   #journalLength = 0;
-  #actions: (Deferred | unknown)[] = [];
+  // Set by index and never shortened: an array that is emptied and pushed to gets new memory for every event.
+  readonly #actions: (Deferred | unknown)[] = [];
+  #actionsLength = 0;
   #fanOutStage = -1;
   #fanOutMark = 0;
 
@@ -26,7 +28,12 @@ export class Effects {
   }
 
   defer(action: Deferred, first: unknown, second: unknown, third: number): void {
-    this.#actions.push(action, first, second, third);
+    const at = this.#actionsLength;
+    this.#actionsLength = at + 4;
+    this.#actions[at] = action;
+    this.#actions[at + 1] = first;
+    this.#actions[at + 2] = second;
+    this.#actions[at + 3] = third;
   }
 
   /** Says that from here on one input becomes several: if one of them fails, all of them are withdrawn. */
@@ -42,7 +49,7 @@ export class Effects {
       this.#counts[slot] = (this.#counts[slot] as number) + 1;
     }
     const actions = this.#actions;
-    for (let i = 0; i < actions.length; i += 4) {
+    for (let i = 0; i < this.#actionsLength; i += 4) {
       (actions[i] as Deferred).apply(actions[i + 1], actions[i + 2], actions[i + 3] as number);
     }
     this.#reset();
@@ -52,7 +59,7 @@ export class Effects {
   withdraw(failedStage: number): number {
     const stage = this.#fanOutStage >= 0 ? this.#fanOutStage : failedStage;
     if (this.#fanOutStage >= 0) this.#journalLength = this.#fanOutMark;
-    this.#actions.length = 0;
+    this.#actionsLength = 0;
     this.#fanOutStage = -1;
     return stage;
   }
@@ -65,7 +72,8 @@ export class Effects {
   #reset(): void {
     this.#journalLength = 0;
     this.#fanOutStage = -1;
-    if (this.#actions.length > 0) this.#actions.length = 0;
+    this.#actionsLength = 0;
+    if (this.#actions.length > MOST_KEPT) this.#actions.length = 0;
   }
 
   #grow(): void {
@@ -74,3 +82,6 @@ export class Effects {
     this.#journal = larger;
   }
 }
+
+/** What one event may leave behind until others take its place. */
+const MOST_KEPT = 1024;

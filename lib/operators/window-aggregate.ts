@@ -79,8 +79,9 @@ class WindowAggregateOperator extends Operator implements Deferred {
         fix: "Call .keyBy() first.",
       });
     }
-    const inputs: unknown[] = [];
-    for (const aggregate of this.#aggregates) inputs.push(aggregate.input(value));
+    const aggregates = this.#aggregates;
+    const inputs: unknown[] = new Array(aggregates.length);
+    for (let i = 0; i < aggregates.length; i++) inputs[i] = (aggregates[i] as Aggregate<unknown, unknown>).input(value);
     context.effects.defer(this, key, inputs, start);
     context.effects.count(this.counts.aggregated);
   }

@@ -93,7 +93,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     "state-kept-after-a-throw",
     "an event that makes user code throw touches nothing",
     "engine/effects.ts",
-    "    this.#actions.length = 0;\n    this.#fanOutStage = -1;\n    return stage;",
+    "    this.#actionsLength = 0;\n    this.#fanOutStage = -1;\n    return stage;",
     "    this.#fanOutStage = -1;\n    return stage;",
   ),
   mutant(
