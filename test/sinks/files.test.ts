@@ -5,6 +5,7 @@ import { BlobServiceClient } from "@azure/storage-blob";
 import { END_OF_TIME } from "../../lib/engine/frame.ts";
 import { type Storage, startStorage } from "../../lib/local/storage/index.ts";
 import { LIMITS } from "../../lib/sinks/files/limits.ts";
+import type { FileMessage } from "../../lib/sinks/files/publish.ts";
 import { files } from "../../lib/sinks/index.ts";
 import { sinkConformance } from "./conformance.ts";
 import { contentsOf, countedFiles, countedRows, losingAnswers, type StoredRow } from "./files-reading.ts";
@@ -271,6 +272,45 @@ describe("rows", () => {
   });
 });
 
+describe("a large commit", () => {
+  const shape = async (values: readonly Value[], options: object = {}) => {
+    const owner = await Owner.open(files<Value>({ container: "unused", ...options }), { connections });
+    const messages = owner.frame(values).messages as FileMessage[];
+    return { owner, parts: messages.map(([batch, part, , rows]) => [batch, part, rows.length]) };
+  };
+  const values = (count: number, note: string) => {
+    return Array.from({ length: count }, (_, version) => ({ key: "ORD", version, note }));
+  };
+
+  it("is written in parts, by rows and by bytes", async () => {
+    assert.deepEqual((await shape(values(LIMITS.fileRows + 1, ""))).parts, [
+      [0, 0, LIMITS.fileRows],
+      [0, 1, 1],
+    ]);
+    const half = "x".repeat(LIMITS.rowBytes / 2 - 100);
+    const fit = (2 * LIMITS.fileBytes) / LIMITS.rowBytes;
+    assert.deepEqual((await shape(values(fit + 1, half))).parts, [
+      [0, 0, fit],
+      [0, 1, 1],
+    ]);
+  });
+
+  it("is listed in several entries of the manifest, and the next one goes on behind them", async () => {
+    const time = ({ version }: Value) => AT + version * 60_000;
+    const { owner, parts } = await shape(values(LIMITS.batchFiles + 1, ""), { partitionBy: "minute", time });
+    assert.deepEqual(
+      [parts[0], parts.at(-2), parts.at(-1)],
+      [
+        [0, 0, 1],
+        [0, LIMITS.batchFiles - 1, 1],
+        [1, 0, 1],
+      ],
+    );
+    const next = await owner.takeOver();
+    assert.equal((next.frame(values(1, "")).messages as FileMessage[])[0]?.[0], 2);
+  });
+});
+
 describe("roll: folder", () => {
   const minutes = (minute: number) => AT + minute * 60_000;
   const open = (container: string, options: object = {}) =>
@@ -319,13 +359,29 @@ describe("roll: folder", () => {
     assert.deepEqual(await versions(container), [1]);
   });
 
-  it("writes early what would be too much to keep", async () => {
-    const container = randomUUID();
-    const owner = await open(container);
-    const folders = LIMITS.waitingFolders + 2;
-    const values = Array.from({ length: folders }, (_, minute) => frame(owner, minute, minute, 0));
-    for (const one of values) await owner.deliver(one);
-    assert.deepEqual(await versions(container), [0, 1]);
+  it("writes early what would be too much to keep: the folders that end first", async () => {
+    const byVersion = { time: ({ version }: Value) => minutes(version) };
+    const leaving = async (count: number, note = "") => {
+      const owner = await open("unused", byVersion);
+      const values = Array.from({ length: count }, (_, version) => ({ key: "ORD", version, note }));
+      const messages = owner.frame(values.toReversed(), 0).messages as FileMessage[];
+      return messages.map(([, , folder, rows]) => [folder.slice(-10), rows.length]);
+    };
+    const first = [
+      ["minute=05/", 1],
+      ["minute=06/", 1],
+    ];
+    assert.deepEqual(await leaving(LIMITS.waitingFolders + 2), first);
+    const half = "x".repeat(LIMITS.rowBytes / 2 - 100);
+    assert.deepEqual(await leaving((2 * LIMITS.waitingBytes) / LIMITS.rowBytes, half), []);
+    assert.deepEqual(await leaving((2 * LIMITS.waitingBytes) / LIMITS.rowBytes + 2, half), first);
+  });
+
+  it("writes early a folder that fills a file", async () => {
+    const owner = await open("unused");
+    const values = Array.from({ length: LIMITS.fileRows }, (_, version) => ({ key: "ORD", version }));
+    assert.equal(owner.frame(values.slice(1), 0).messages.length, 0);
+    assert.equal(owner.frame(values.slice(0, 1), 0).messages.length, 1);
   });
 
   it("writes what still waits when it is told to write each commit", async () => {
