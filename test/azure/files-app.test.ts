@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { EventHubProducerClient } from "@azure/event-hubs";
 import { BlobServiceClient } from "@azure/storage-blob";
@@ -9,6 +9,7 @@ import { describeApp } from "../../lib/azure/registry.ts";
 import { Runtime, runtime } from "../../lib/azure/runtime.ts";
 import { TIMING } from "../../lib/azure/timing.ts";
 import { realWorld } from "../../lib/azure/world.ts";
+import { bundleApp } from "../../lib/cli/build/bundle.ts";
 import { examine } from "../../lib/cli/doctor/index.ts";
 import { deriveManifest } from "../../lib/cli/infra/derive.ts";
 import type { Manifest } from "../../lib/cli/infra/manifest.ts";
@@ -85,6 +86,21 @@ describe("an app that writes files", () => {
       [],
     );
     assert.ok(findings.some(({ what }) => what === "Blob container archive is there."));
+  });
+
+  it("loads what writes Parquet with the first file, and not at a cold start", async () => {
+    const bundled = await bundleApp(APP, join(folder, "dist"));
+    const texts = new Map<string, string>();
+    for (const file of bundled) texts.set(basename(file), await readFile(file, "utf8"));
+    const holders = [...texts].filter(([, text]) => text.includes("function parquetWriteBuffer("));
+    assert.equal(holders.length, 1);
+    const atStart = new Set(["main.js"]);
+    for (const name of atStart) {
+      const imports = texts.get(name)?.matchAll(/\bfrom\s*"\.\/(chunk-[^"]+)"|\bimport\s*"\.\/(chunk-[^"]+)"/g) ?? [];
+      for (const [, from, bare] of imports) atStart.add((from ?? bare) as string);
+    }
+    assert.ok(atStart.size > 1);
+    assert.equal(atStart.has(holders[0]?.[0] ?? ""), false);
   });
 
   it("writes every order once, and every shop's hours as Parquet", async () => {

@@ -350,6 +350,17 @@ describe("roll: folder", () => {
     assert.equal(countedFiles(await blobsOf(container)).length, 1);
   });
 
+  it("forgets a row of which another version comes in the frame in which it leaves", async () => {
+    const container = randomUUID();
+    const first = await open(container, { key: ({ key }: Value) => key });
+    await first.deliver(frame(first, 0, 1, minutes(0)));
+    await first.deliver(frame(first, 0, 2, minutes(1)));
+    const second = await first.takeOver();
+    assert.equal(second.task.nextTimer?.(), undefined);
+    await second.deliver(second.frame([], END_OF_TIME));
+    assert.deepEqual(await versions(container), [2]);
+  });
+
   it("waits for the whole of a result that is longer than its folder", async () => {
     const container = randomUUID();
     const owner = await open(container, { time: () => minutes(0) });

@@ -29,6 +29,8 @@ type StoredRow = readonly [due: number, row: Row, bytes: number];
 export class Waiting {
   readonly #folders = new Map<string, WaitingFolder>();
   readonly #changes = new Map<string, StoredRow | undefined>();
+  /** Rows that the log will hold with the coming frame. */
+  #fresh: WaitingRow[] = [];
   #bytes = 0;
   #next = 0;
 
@@ -46,7 +48,9 @@ export class Waiting {
   add(folder: string, key: string | undefined, due: number, { row, bytes }: LeavingRow): void {
     // Padded, so that rows without a key come back in their order.
     const id = key === undefined ? `#${String(this.#next++).padStart(12, "0")}` : `=${key}`;
-    this.#put(folder, id, due, { row, bytes, stored: false });
+    const fresh: WaitingRow = { row, bytes, stored: false };
+    this.#fresh.push(fresh);
+    this.#put(folder, id, due, fresh);
     this.#changes.set(nameOf(folder, id), [due, row, bytes]);
   }
 
@@ -76,7 +80,8 @@ export class Waiting {
   changes(): unknown[] {
     const entries = [...this.#changes].flat();
     this.#changes.clear();
-    for (const { rows } of this.#folders.values()) for (const row of rows.values()) row.stored = true;
+    for (const row of this.#fresh) row.stored = true;
+    this.#fresh = [];
     return entries;
   }
 
