@@ -15,6 +15,8 @@ export class Watcher {
   activity = 0;
   /** Why the run cannot be finished, if so. */
   failure: string | undefined;
+  /** When, by performance.now(), the last invocation of a task came to a good end: all that it committed is delivered. */
+  lastFinished = 0;
   onProgress: (processed: number) => void = () => {};
   readonly #say: (text: string) => void;
   readonly #positions = new Map<string, number>();

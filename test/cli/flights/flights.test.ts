@@ -4,6 +4,7 @@ import { airportsCsv, parseAirports, parseCsv } from "../../../lib/cli/flights/a
 import { departures } from "../../../lib/cli/flights/departures.ts";
 import { FlightTable } from "../../../lib/cli/flights/flight-table.ts";
 import { flightMessages } from "../../../lib/cli/flights/messages.ts";
+import { readAhead } from "../../../lib/cli/flights/read-ahead.ts";
 import { openFlights } from "../../../lib/cli/flights/read-flights.ts";
 import { judgeFlight } from "../../../lib/cli/verify/judge-flight.ts";
 
@@ -89,4 +90,25 @@ test("the airports' names survive their quotes", async () => {
   assert.equal(airports.length, 3376);
   assert.equal(airports.find(({ iata }) => iata === "DBN")?.name, 'W. H. "Bud" Barron');
   assert.equal(airports.find(({ iata }) => iata === "BTR")?.state, "LA");
+});
+
+test("reading ahead begins before anybody asks, keeps one value ready, and fails in turn", async () => {
+  const given: number[] = [];
+  async function* source() {
+    for (let value = 1; value <= 3; value++) {
+      given.push(value);
+      yield value;
+    }
+    throw new Error("the file is cut off");
+  }
+  const ahead = readAhead(source());
+  assert.deepEqual(given, [1]);
+  const taken: number[] = [];
+  await assert.rejects(async () => {
+    for await (const value of ahead) {
+      taken.push(value);
+      assert.equal(given.length, Math.min(value + 1, 3));
+    }
+  }, /cut off/);
+  assert.deepEqual(taken, [1, 2, 3]);
 });
