@@ -3,7 +3,7 @@ import { createPaint, type Paint, wantsColours } from "../screen/paint.ts";
 import { left, right, whole } from "../screen/text.ts";
 import type { FaultCounts } from "./inject.ts";
 
-const BAR_COLUMNS = 16;
+const BAR_COLUMNS = 12;
 const RATE_MS = 5000;
 
 /** What one line says of a run under way. */

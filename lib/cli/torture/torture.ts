@@ -26,6 +26,8 @@ import { summary } from "./summary.ts";
 
 /** Events go on for so long after the last fault, so that nothing ends in the middle of one. */
 const CALM_MS = 1500;
+/** Generous, since the machine may have other things to do: what matters is that it ends. */
+const LEAST_DEADLINE_MS = 300_000;
 /** On a machine that is too slow for the faults, publishing waits: what is left to do at the end stays bounded. */
 const MOST_LAG = 20_000;
 
@@ -86,7 +88,7 @@ class Torture {
     this.#progress.step(
       `Seed ${seed}: ${kills} kills, ${schedule.pauses.length} pauses, ${schedule.outages.length} outages`,
     );
-    const deadlineMs = this.#options.deadlineMs ?? 120_000 + 3 * schedule.ms;
+    const deadlineMs = this.#options.deadlineMs ?? LEAST_DEADLINE_MS + 3 * schedule.ms;
     const stopped = interrupted().then((signal) => {
       throw new TidemarkError("UNAVAILABLE", `Stopped by ${signal}.`);
     });
@@ -165,6 +167,7 @@ class Torture {
           this.#progress.step(`${line.counter(kind, this.#counts)}  ${text}`);
       },
     }).then(async () => {
+      line.hit("");
       await sleep(CALM_MS);
       enough.abort();
     });
