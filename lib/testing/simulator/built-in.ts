@@ -2,6 +2,7 @@ import { mulberry32 } from "../virtual-world.ts";
 import type { Oracle } from "./checks.ts";
 import { drawSettings } from "./config.ts";
 import { drawFaults, type Fault, type FaultKind, USUAL_KINDS } from "./faults.ts";
+import { GROWTH_KINDS, growingWorkload } from "./growth.ts";
 import { foldWorkload } from "./oracle.ts";
 import { type RunResult, runApp } from "./run.ts";
 import { silentWorkload } from "./silence.ts";
@@ -19,22 +20,25 @@ export interface SeedOptions {
   readonly kinds?: readonly FaultKind[] | undefined;
 }
 
-/** What a seed's run is about: a chain of pipelines, the same with deadly events, or windows that close in silence. */
-export type Scenario = "chain" | "deadly" | "silence";
+/**
+ * What a seed's run is about: a chain of pipelines, the same with deadly events, windows that close in silence, or a hub
+ * that gets another partition.
+ */
+export type Scenario = "chain" | "deadly" | "silence" | "growth";
 
 /** Promises that settle in a usual run, about: faults are spread over this many. */
-const HORIZON: Readonly<Record<Scenario, number>> = { chain: 900, deadly: 2_000, silence: 900 };
+const HORIZON: Readonly<Record<Scenario, number>> = { chain: 900, deadly: 2_000, silence: 900, growth: 400 };
 
 export function scenarioOf({ seed }: SeedOptions): Scenario {
   const chance = mulberry32(seed ^ 0x5ce7e)();
-  return chance < 0.15 ? "silence" : chance < 0.23 ? "deadly" : "chain";
+  return chance < 0.15 ? "silence" : chance < 0.23 ? "deadly" : chance < 0.25 ? "growth" : "chain";
 }
 
 /** The faults that a seed has. */
 export function faultsOf(options: SeedOptions): readonly Fault[] {
   const { seed, only } = options;
   const scenario = scenarioOf(options);
-  const kinds = options.kinds ?? (scenario === "silence" ? silent(options).silence.kinds : USUAL_KINDS);
+  const kinds = options.kinds ?? kindsOf(scenario, options);
   const drawn = drawFaults(seed, kinds, HORIZON[scenario]);
   return only === undefined ? drawn : drawn.filter(({ index }) => only.includes(index));
 }
@@ -54,9 +58,16 @@ export function runSeed(options: SeedOptions): Promise<RunResult> {
     const retries = settings.retries || silence.waking.sweepEvery === undefined;
     return runApp(app, { ...settings, retries, waking: silence.waking }, oracle);
   }
+  const workload = { seed: options.seed, events: eventsOf(options), partitions };
+  if (scenarioOf(options) === "growth") return runApp(growingWorkload(workload), settings, plainFold);
   const deadly = scenarioOf(options) === "deadly" ? (options.seed % 4 === 0 ? 2 : 1) : 0;
-  const app = builtInWorkload({ seed: options.seed, events: eventsOf(options), partitions, deadly });
+  const app = builtInWorkload({ ...workload, deadly });
   return runApp(app, settings, plainFold);
+}
+
+function kindsOf(scenario: Scenario, options: SeedOptions): readonly FaultKind[] {
+  if (scenario === "silence") return silent(options).silence.kinds;
+  return scenario === "growth" ? GROWTH_KINDS : USUAL_KINDS;
 }
 
 function partitionsOf({ partitions }: SeedOptions, chance: number): number {

@@ -63,6 +63,10 @@ export class Cluster {
   readonly #busy: BusyCheck;
   /** How far each task of each function was ever committed and delivered, by `taskKey`. */
   readonly committed = new Map<string, number>();
+  /** Whether any task had committed when a hub grew: whoever begins later finds keys on two partitions, and no sign of it. */
+  begunBeforeGrowth = false;
+  /** How often somebody refused to go on because partitions were added. */
+  refusals = 0;
   /** What happens when a process is about to go on and a fault's time has come; the host sets it. */
   onFault: (fault: Fault, life: Life) => void = () => undefined;
   /** What happens when user code ends its process; the host sets it. */

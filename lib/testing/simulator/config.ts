@@ -32,6 +32,10 @@ export interface SimApp {
   readonly events: readonly SimEvent[];
   /** No marker ends the events: what is left closes in silence. */
   readonly endless?: boolean;
+  /** A hub that gets more partitions, milliseconds after the start. */
+  readonly grows?: { readonly hub: string; readonly at: number; readonly partitions: number };
+  /** What is looked at in the end, instead of results; for apps that must stop. */
+  readonly check?: (cluster: Cluster) => Promise<void>;
   /** How a decoded event ends the process that runs its code. */
   readonly deathOf?: (value: unknown) => Death | undefined;
   /** Looks at every frame when its owner learns that it is in the log. */

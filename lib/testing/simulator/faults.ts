@@ -46,6 +46,8 @@ export const FAULT_KINDS = [
   // Events that end the process which runs their code; they come with the events and are not drawn.
   "out-of-memory",
   "endless-loop",
+  // A hub gets another partition; not drawn either.
+  "partitions-added",
   // Operators and time.
   "retention",
   "retention-loss",
@@ -57,9 +59,11 @@ export type FaultKind = (typeof FAULT_KINDS)[number];
 /** Kinds that need a queue. */
 export const QUEUE_KINDS: readonly FaultKind[] = FAULT_KINDS.filter((kind) => /^(queue|message)-/.test(kind));
 
+const NOT_DRAWN: ReadonlySet<FaultKind> = new Set(["out-of-memory", "endless-loop", "partitions-added"] as FaultKind[]);
+
 /** Kinds that happen to a run without wake-ups. */
 export const USUAL_KINDS: readonly FaultKind[] = FAULT_KINDS.filter(
-  (kind) => !QUEUE_KINDS.includes(kind) && kind !== "out-of-memory" && kind !== "endless-loop",
+  (kind) => !QUEUE_KINDS.includes(kind) && !NOT_DRAWN.has(kind),
 );
 
 /** One fault: when it happens, counted in promises settled, and chance of its own, so that others do not change it. */

@@ -43,11 +43,17 @@ const FETCH_MS = 500;
 /** What may go wrong and is said so; everything else is a violation. */
 const EXPECTED: ReadonlySet<string> = new Set(["UNAVAILABLE", "FENCED"]);
 
+/**
+ * How tasks stop when partitions were added: by what their log says, by what their function declares, or, where no log
+ * was there before, at the first document that two of them write.
+ */
+const REFUSALS: ReadonlySet<string> = new Set(["PARTITIONS_CHANGED", "CONFIGURATION", "FOREIGN_DOCUMENT"]);
+
 /** The Functions hosts of all instances: they own partitions, give batches, and keep checkpoints that lie. */
 export class Host {
   readonly #cluster: Cluster;
   readonly #processes: (Process | undefined)[];
-  readonly #triggers: readonly Trigger[];
+  readonly #triggers: Trigger[];
   readonly #wakers: Wakers | undefined;
 
   constructor(cluster: Cluster) {
@@ -65,6 +71,16 @@ export class Host {
     const { sweepEvery, until, scaleInAt } = settings.waking;
     if (sweepEvery !== undefined) this.#wakers.tickUntil(scheduler.now + until, sweepEvery);
     if (scaleInAt !== undefined) scheduler.after(scaleInAt, () => this.#scaleIn(SCALE_IN_TRIES));
+  }
+
+  /** Finds partitions that were added, as hosts do from time to time. */
+  discover(): void {
+    for (const { fn, partition } of this.#cluster.places) {
+      if (this.#triggers.some((known) => known.fn === fn && known.partition === partition)) continue;
+      const trigger: Trigger = { fn, partition, checkpoint: 0, owner: undefined };
+      this.#triggers.push(trigger);
+      this.#assign(trigger);
+    }
   }
 
   /** Does once what a timer does from time to time: wakes the tasks that have something left to do. */
@@ -209,6 +225,11 @@ export class Host {
       (error: unknown) => {
         if (!life.alive) return;
         const code = error instanceof TidemarkError ? error.code : undefined;
+        if (this.#cluster.app.grows !== undefined && REFUSALS.has(String(code))) {
+          // Where nothing helps, giving the batch again would never end.
+          this.#cluster.refusals++;
+          return;
+        }
         if (code === undefined || !EXPECTED.has(code)) {
           const detail = code === undefined && error instanceof Error ? error.stack : messageOf(error);
           this.#cluster.watch.violate(`${what} threw ${code}: ${detail}`);

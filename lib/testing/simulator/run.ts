@@ -54,6 +54,15 @@ export async function runCleanly(app: SimApp, settings: SimSettings, updates: bo
 export async function runApp(app: SimApp, settings: SimSettings, oracle: Oracle): Promise<RunResult> {
   const cluster = new Cluster(app, settings);
   const { scheduler, watch, faults } = cluster;
+  const { grows } = app;
+  if (grows !== undefined) {
+    scheduler.after(grows.at, () => {
+      cluster.hub(grows.hub).grow(grows.partitions);
+      cluster.begunBeforeGrowth = cluster.committed.size > 0;
+      faults.happened({ kind: "partitions-added" });
+      scheduler.after(scheduler.between(1, 20_000), () => host.discover());
+    });
+  }
   for (const { hub, partition, at, body, properties = {}, partitionKey } of app.events) {
     scheduler.after(at, () => cluster.hub(hub).publish(partition, { body, properties, partitionKey }));
   }
@@ -63,8 +72,14 @@ export async function runApp(app: SimApp, settings: SimSettings, oracle: Oracle)
     const messagesOnly = settings.waking !== undefined && settings.waking.sweepEvery === undefined;
     if (messagesOnly && !(await isDone(cluster))) watch.violate("something is due, and no message is under way");
     host.calm();
-    await drain(cluster, host);
-    await checkRun(cluster, oracle);
+    if (app.check === undefined) {
+      await drain(cluster, host);
+      await checkRun(cluster, oracle);
+    } else {
+      host.sweep();
+      if (!(await scheduler.run(MOST_STEPS))) watch.violate("does not come to rest after the faults");
+      await app.check(cluster);
+    }
   } catch (thrown) {
     watch.violate(`the simulation broke: ${thrown instanceof Error ? thrown.stack : thrown}`);
   }

@@ -27,7 +27,7 @@ const MESSAGE_OVERHEAD = 24;
 /** One hub of the simulated service: what is in it survives every process. */
 export class SimHub {
   readonly name: string;
-  readonly partitions: number;
+  partitions: number;
   readonly maxBytes: number;
   readonly created: number;
   /** When somebody last learned what each partition holds. */
@@ -56,6 +56,15 @@ export class SimHub {
     const waiting = this.#waiting[partition] as Set<() => void>;
     for (const wake of waiting) wake();
     waiting.clear();
+  }
+
+  /** Adds partitions: keys move from now on. */
+  grow(partitions: number): void {
+    for (; this.partitions < partitions; this.partitions++) {
+      this.#log.push([]);
+      this.#first.push(0);
+      this.#waiting.push(new Set());
+    }
   }
 
   /** Calls back once when the next event is published to a partition. */

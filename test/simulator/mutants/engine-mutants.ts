@@ -186,4 +186,18 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     }
     this.#confirmed`,
   ),
+  mutant(
+    "keys-that-moved-are-processed",
+    "when partitions are added a task with state stops before the first event whose key has moved",
+    "engine/open-task.ts",
+    "    await guard.checkKeys(events, log.recovered.start);\n",
+    "    void [guard, log];\n",
+  ),
+  mutant(
+    "new-partition-begins-by-itself",
+    "a partition that was added begins no log beside those of another number",
+    "engine/open-task.ts",
+    "      await guard.checkSiblings(bounds);\n",
+    "",
+  ),
 ];
