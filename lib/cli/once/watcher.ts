@@ -48,6 +48,7 @@ export class Watcher {
       const task = `${event.functionName}/${event.partition}`;
       if (event.error === undefined) this.settled.add(task);
       else this.settled.delete(task);
+      if (event.error === undefined && event.partition !== undefined) this.lastFinished = performance.now();
     }
     if (event.kind === "worker-died") {
       this.#worker = undefined;
