@@ -7,8 +7,8 @@ import type { Frame, FrameStamp, StoreChange } from "./frame.ts";
 import { carefulRun } from "./isolation.ts";
 import type { Meter } from "./meter.ts";
 import { PartitionGuard } from "./partition-guard.ts";
-import type { HubEvent, TaskId } from "./ports.ts";
-import { type Lasting, type Parts, recover } from "./recover.ts";
+import type { HubEvent, PartitionBounds, TaskId } from "./ports.ts";
+import { checkSameHub, type Lasting, type Parts, recover } from "./recover.ts";
 import type { Seclusion } from "./seclusion.ts";
 import { condemnedRecord, lossRecord } from "./side-record.ts";
 import { StageFailure } from "./stage-failure.ts";
@@ -96,7 +96,10 @@ export class OpenTask {
   async handle(events: readonly HubEvent[], signal: AbortSignal): Promise<void> {
     const { processor } = this.#parts;
     await this.#deliver(signal);
-    const { gap } = align(processor.position, events);
+    const { gap, repeated } = align(processor.position, events);
+    const old = events[repeated - 1];
+    // What is new and has a number that was given before: the hub itself may be another one.
+    if (old !== undefined && old.enqueuedTime > processor.lastEnqueued) await this.#bounds();
     if (gap !== undefined) await this.#repair(gap.to, signal);
     await this.#processRead(events, signal);
     // Where all was committed before, its owner may have ended before it asked.
@@ -122,7 +125,7 @@ export class OpenTask {
   async #readOn(signal: AbortSignal): Promise<{ readonly asked: number; readonly lastEnqueued: number }> {
     await this.#deliver(signal);
     const asked = this.#ports.world.now();
-    const { next, lastEnqueued } = await this.#ports.reader.bounds();
+    const { next, lastEnqueued } = await this.#bounds();
     await this.#repair(next, signal);
     await this.flush(signal);
     return { asked, lastEnqueued };
@@ -179,11 +182,20 @@ export class OpenTask {
     }
   }
 
+  /** What the hub holds; throws HUB_RECREATED when it is not the hub that the log belongs to. */
+  async #bounds(): Promise<PartitionBounds> {
+    const { log, processor } = this.#parts;
+    const bounds = await this.#ports.reader.bounds();
+    // It may not know yet of the newest events that it has given us.
+    checkSameHub(this.#id, log.recovered.start, Math.min(processor.position, bounds.next), bounds);
+    return bounds;
+  }
+
   /** Takes note of what the hub no longer holds, up to a position. */
   async #loseBelow(to: number, signal: AbortSignal): Promise<void> {
     const { processor } = this.#parts;
     if (processor.position >= to) return;
-    const { first } = await this.#ports.reader.bounds();
+    const { first } = await this.#bounds();
     if (first > processor.position) await this.#lose(Math.min(first, to), signal);
   }
 

@@ -92,6 +92,11 @@ export class Processor {
     return this.#position;
   }
 
+  /** When the newest event that it knows of was enqueued, milliseconds since the epoch. */
+  get lastEnqueued(): number {
+    return this.#lastEnqueued;
+  }
+
   /** How far event time has come, milliseconds since the epoch. */
   get watermark(): number {
     return this.#watermark.current;

@@ -102,7 +102,8 @@ function refuseStranded(id: TaskId, state: StateContents, known: ReadonlySet<str
   }
 }
 
-function checkSameHub(id: TaskId, start: StartPoint, position: number, bounds: PartitionBounds): void {
+/** Throws HUB_RECREATED when the hub is not the one that a log belongs to. */
+export function checkSameHub(id: TaskId, start: StartPoint, position: number, bounds: PartitionBounds): void {
   if (start.hubCreated === bounds.hubCreated && position <= bounds.next) return;
   const [now, then] = [bounds.hubCreated, start.hubCreated].map((time) => new Date(time).toISOString());
   throw new TidemarkError(

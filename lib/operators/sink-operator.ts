@@ -34,7 +34,8 @@ export class SinkOperator extends Operator implements Deferred {
 
   override closeFrame(watermark: number): void {
     const own = this.#sink.closeFrame?.(watermark);
-    if (own !== undefined && own.length > 0) this.#messages.push(...own);
+    // One by one: a call takes a hundred thousand arguments or so, and a sink may let go of more.
+    for (const message of own ?? []) this.#messages.push(message);
   }
 
   override nextTimer(): number | undefined {

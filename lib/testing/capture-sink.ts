@@ -1,4 +1,4 @@
-import { ALL_DELIVERED, type Sink } from "../engine/sink.ts";
+import type { Sink } from "../engine/sink.ts";
 import { TidemarkError } from "../errors.ts";
 
 /** What one sink received, each frame once and in order. */
@@ -11,13 +11,15 @@ export interface Captured<T> {
 
 /**
  * A sink of the same name that keeps values instead of writing them, as idempotent as a real one. `away` says whether
- * its service cannot be reached; `before` is what it had received as part of another version of the pipeline.
+ * its service cannot be reached, `refuse` why it will never take a value; `before` is what it had received as part of
+ * another version of the pipeline.
  */
 export function captureSink<T>(
   name: string,
   target: Sink<T>["target"],
   away: () => boolean = () => false,
   before?: Captured<T>,
+  refuse: (value: T) => string | undefined = () => undefined,
 ): Captured<T> {
   const { values = [], delivered = new Set<string>() } = before ?? {};
   const sink: Sink<T> = {
@@ -30,9 +32,15 @@ export function captureSink<T>(
       deliver: async (messages, { partition, generation, sequence }) => {
         if (away()) throw new TidemarkError("UNAVAILABLE", `Sink "${name}" is away.`, { retryable: true });
         const frame = `${partition}/${generation}/${sequence}`;
-        if (!delivered.has(frame)) values.push(...(messages as T[]));
+        const all = messages as readonly T[];
+        const refused = all.flatMap((message) => {
+          const reason = refuse(message);
+          return reason === undefined ? [] : [{ message, reason }];
+        });
+        const taken = refused.length === 0 ? all : all.filter((message) => refuse(message) === undefined);
+        if (!delivered.has(frame)) for (const value of taken) values.push(value);
         delivered.add(frame);
-        return ALL_DELIVERED;
+        return { refused };
       },
       close: async () => undefined,
     }),

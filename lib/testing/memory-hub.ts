@@ -11,7 +11,8 @@ export interface MemoryEvent {
 
 /** A hub in memory: partitions that number their events, forget old ones when told, and can be read like real ones. */
 export class MemoryHub {
-  readonly #partitions: HubEvent[][];
+  /** Undefined where a sequence number was never given to an event. */
+  readonly #partitions: (HubEvent | undefined)[][];
   readonly #firsts: number[];
   created: number;
 
@@ -29,12 +30,24 @@ export class MemoryHub {
     return event;
   }
 
+  /** Deletes the hub and creates one of the same name; milliseconds since the epoch. */
+  recreate(created: number): void {
+    this.created = created;
+    for (const log of this.#partitions) log.length = 0;
+    this.#firsts.fill(0);
+  }
+
   /** More partitions, as an operator adds them to a hub in use; there is no way back. */
   addPartitions(count: number): void {
     for (let i = 0; i < count; i++) {
       this.#partitions.push([]);
       this.#firsts.push(0);
     }
+  }
+
+  /** Leaves out sequence numbers, as transactions do. */
+  leaveOut(partition: number, count: number): void {
+    this.#log(partition).length += count;
   }
 
   /** Retention: events below a sequence number can no longer be read. */
@@ -44,7 +57,10 @@ export class MemoryHub {
 
   /** Events of a partition from a sequence number on. */
   from(partition: number, sequenceNumber: number): readonly HubEvent[] {
-    return this.#log(partition).slice(Math.max(sequenceNumber, this.#firsts[partition] ?? 0));
+    const from = Math.max(sequenceNumber, this.#firsts[partition] ?? 0);
+    return this.#log(partition)
+      .slice(from)
+      .filter((event) => event !== undefined);
   }
 
   /** The sequence number that a partition's next event will get. */
@@ -65,7 +81,7 @@ export class MemoryHub {
       partitionOf: partitionForKey,
       sequenceAt: async (time) => {
         const log = this.#log(partition);
-        return log.find((event) => event.enqueuedTime >= time)?.sequenceNumber ?? log.length;
+        return log.find((event) => event !== undefined && event.enqueuedTime >= time)?.sequenceNumber ?? log.length;
       },
       read: async function* (this: MemoryHub, from: number, to: number, limit: number) {
         for (let at = from; at < to; at += limit) {
@@ -79,7 +95,7 @@ export class MemoryHub {
     };
   }
 
-  #log(partition: number): HubEvent[] {
+  #log(partition: number): (HubEvent | undefined)[] {
     const log = this.#partitions[partition];
     if (log === undefined) throw new RangeError(`the hub has no partition ${partition}`);
     return log;

@@ -50,6 +50,8 @@ export class TestDriver {
   readonly world: VirtualWorld;
   /** Set it to make every delivery fail, as when the sinks' services cannot be reached. */
   sinksAway = false;
+  /** Set it to make the sinks' services refuse values for good, and say why. */
+  refuse: (value: unknown) => string | undefined = () => undefined;
   /** When the task asked to be woken, milliseconds since the epoch. */
   readonly wakeUps: number[] = [];
   readonly hub: MemoryHub;
@@ -186,7 +188,14 @@ export class TestDriver {
 
   #rewire(pipeline: Pipeline): Pipeline {
     const sinks = (pipeline.plan.sinks as readonly Sink<unknown>[]).map(({ name, target }) => {
-      const captured = captureSink<unknown>(name, target, () => this.sinksAway, this.#captured.get(name));
+      const before = this.#captured.get(name);
+      const captured = captureSink<unknown>(
+        name,
+        target,
+        () => this.sinksAway,
+        before,
+        (value) => this.refuse(value),
+      );
       this.#captured.set(name, captured);
       return captured.sink;
     });

@@ -60,6 +60,37 @@ test("a hub created anew under the same name is not mistaken for the old one", a
   await assert.rejects(driver.send(reading(2, 2)), { code: "HUB_RECREATED" });
 });
 
+test("nor are its events taken for duplicates by a task that was open all the time", async () => {
+  const driver = testDriver(plain());
+  for (let value = 0; value < 5; value++) await driver.send(reading(value, value));
+  driver.world.moveTo(driver.world.now() + 60_000);
+  driver.hub.recreate(driver.world.now());
+  driver.rewind(0);
+  for (let i = 0; i < 3; i++) await assert.rejects(driver.send(reading(9, 9)), { code: "HUB_RECREATED" });
+  assert.deepEqual(values(driver), [0, 1, 2, 3, 4]);
+});
+
+test("a gap is read in chunks, and each of them commits", async () => {
+  const driver = testDriver(plain());
+  await driver.send(reading(0, 0));
+  for (let value = 1; value <= 5_000; value++) driver.publish(reading(value, value));
+  driver.skip(5_000);
+  const before = (await driver.status())?.sequence ?? 0;
+  await driver.send(reading(5_001, 5_001));
+  assert.equal(driver.results().length, 5_002);
+  assert.equal(((await driver.status())?.sequence ?? 0) - before, 4, "three chunks, and the batch");
+});
+
+test("holes that the hub never filled are counted and do no harm", async () => {
+  const driver = testDriver(plain());
+  await driver.send(reading(1, 1));
+  driver.hub.leaveOut(0, 3);
+  await driver.send(reading(2, 2));
+  assert.deepEqual(values(driver), [1, 2]);
+  const { source } = (await driver.ledger()) ?? {};
+  assert.deepEqual(source, { start: 0, processed: 2, lost: 0, holes: 3, control: 0 });
+});
+
 test("whatever the trigger skips, repeats and loses in crashes, every event is processed once and in order", async () => {
   const step = fc.record({
     publish: fc.integer({ min: 0, max: 4 }),
