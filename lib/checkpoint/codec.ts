@@ -132,7 +132,7 @@ function encodePart(kind: PartKind, value: unknown): Uint8Array {
   const packed =
     written === "plain"
       ? plain
-      : zstdCompressSync(plain, { params: FASTEST, pledgedSrcSize: length, chunkSize: chunkOf(length) });
+      : zstdCompressSync(plain, { params: FASTEST, pledgedSrcSize: length, chunkSize: chunkOf(length / 2) });
   const bytes = Buffer.allocUnsafe(PART_HEAD_BYTES + packed.length);
   bytes.writeUInt8(
     PART_TYPES.findIndex(([of, form]) => of === kind && form === written),
@@ -144,8 +144,8 @@ function encodePart(kind: PartKind, value: unknown): Uint8Array {
 }
 
 /** Results come in one chunk as a rule: several would have to be joined. */
-function chunkOf(bytes: number): number {
-  return Math.min(Math.max(bytes, 1_024), 1024 * 1024);
+function chunkOf(expectedBytes: number): number {
+  return Math.min(Math.max(Math.ceil(expectedBytes), 1_024), 1024 * 1024);
 }
 
 /** The parts of a body, not decoded yet. */

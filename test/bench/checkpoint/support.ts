@@ -1,5 +1,4 @@
-import { randomBytes } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
+import { realWorld } from "../../../lib/azure/world.ts";
 import type { BlobPort, CheckpointLog, PlanShape } from "../../../lib/checkpoint/index.ts";
 import type { Frame } from "../../../lib/engine/frame.ts";
 import type { World } from "../../../lib/engine/ports.ts";
@@ -16,14 +15,7 @@ export const startAtZero = async () => ({ position: 0, hubCreated: 0 });
 
 const COUNTS = { in: 0, passed: 0, aggregated: 0, filtered: 0, late: 0, deadLettered: 0, duplicate: 0, expired: 0 };
 
-export const world: World = {
-  now: () => Date.now(),
-  sleep: async (milliseconds, signal) => {
-    await sleep(milliseconds, undefined, signal && { signal });
-  },
-  nonce: () => randomBytes(16),
-  random: () => Math.random(),
-};
+export const world: World = realWorld;
 
 /** A port that counts calls and keeps what the last append sent. */
 export class Meter {
@@ -58,7 +50,7 @@ export class Meter {
         this.building = false;
       }),
       append: counted((name, position, bytes) => {
-        if (name.includes("/log/")) {
+        if (name.includes("/log/") && position > 0) {
           this.last = bytes;
           this.appendedBytes += bytes.length;
           this.logWrites++;
