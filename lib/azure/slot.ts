@@ -155,5 +155,10 @@ export class Slot {
     this.#position = metrics.position;
     this.#log.debug(METRIC_PREFIX, formatCommitLine(metrics, latency));
     this.#warnOfHeld(metrics);
+    if (metrics.lost > 0) {
+      this.#log.warn(
+        `Partition ${metrics.partition} of "${metrics.pipeline}" has lost ${metrics.lost} events to the hub's retention; a dead letter has their numbers.`,
+      );
+    }
   }
 }

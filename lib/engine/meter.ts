@@ -14,6 +14,10 @@ export interface CommitMetrics extends TaskId {
   readonly late: number;
   readonly deadLettered: number;
   readonly duplicates: number;
+  /** Sequence numbers that retention removed before they were processed. */
+  readonly lost: number;
+  /** What stages hold back or remember now: results of open windows, known ids. A gauge, not a count of this commit. */
+  readonly buffered: number;
   readonly pendingFrames: number;
   /** Messages of upstream tasks that never came, since the task was opened. */
   readonly gaps: number;
@@ -51,9 +55,10 @@ interface Totals {
   readonly late: number;
   readonly deadLettered: number;
   readonly duplicates: number;
+  readonly lost: number;
 }
 
-const ZERO: Totals = { results: 0, late: 0, deadLettered: 0, duplicates: 0 };
+const ZERO: Totals = { results: 0, late: 0, deadLettered: 0, duplicates: 0, lost: 0 };
 
 /** Turns the ledger's totals into what each commit did. */
 export class Meter {
@@ -93,6 +98,8 @@ export class Meter {
       late: now.late - before.late,
       deadLettered: now.deadLettered - before.deadLettered,
       duplicates: now.duplicates - before.duplicates,
+      lost: now.lost - before.lost,
+      buffered: processor.buffered,
       pendingFrames: outbox.pendingFrames,
       gaps: processor.gaps,
       ...(held === undefined ? {} : { held: heldEvent(held) }),
@@ -119,5 +126,5 @@ function totals(ledger: LedgerCounts): Totals {
     deadLettered += stage.deadLettered;
     duplicates += stage.duplicate;
   }
-  return { results: ledger.stages.at(-1)?.passed ?? 0, late, deadLettered, duplicates };
+  return { results: ledger.stages.at(-1)?.passed ?? 0, late, deadLettered, duplicates, lost: ledger.source.lost };
 }

@@ -59,6 +59,11 @@ export abstract class Operator {
     return undefined;
   }
 
+  /** How many results or ids the stage holds now. */
+  get buffered(): number {
+    return 0;
+  }
+
   /** Changes of the stage's store since the last call. */
   changes(): readonly StoreChange[] {
     return [];

@@ -102,6 +102,11 @@ export class Processor {
     return this.#watermark.current;
   }
 
+  /** How many results and ids the stages hold now. */
+  get buffered(): number {
+    return this.#chain.operators.reduce((sum, { operator }) => sum + operator.buffered, 0);
+  }
+
   get ledger(): LedgerCounts {
     return this.#ledger.toCounts();
   }

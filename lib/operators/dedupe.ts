@@ -100,6 +100,12 @@ class DedupeOperator extends Operator implements Deferred {
     }
   }
 
+  override get buffered(): number {
+    let ids = 0;
+    for (const slice of this.#slices.values()) ids += slice.size;
+    return ids;
+  }
+
   override changes(): readonly StoreChange[] {
     const store = this.name;
     const changes: StoreChange[] = [...this.#kept.changes(store)];

@@ -106,6 +106,10 @@ class WindowAggregateOperator extends Operator implements Deferred {
     return undefined;
   }
 
+  override get buffered(): number {
+    return this.#state.size;
+  }
+
   override changes(): readonly StoreChange[] {
     return [...this.#kept.changes(this.name), ...this.#state.changes()];
   }

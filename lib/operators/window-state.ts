@@ -74,6 +74,13 @@ export class WindowState {
     for (const start of this.#starts) yield this.#buckets.get(start) as Bucket;
   }
 
+  /** How many keys all windows have together. */
+  get size(): number {
+    let keys = 0;
+    for (const { cells } of this.#buckets.values()) keys += cells.size;
+    return keys;
+  }
+
   drop(bucket: Bucket): void {
     this.#buckets.delete(bucket.start);
     this.#starts.splice(this.#starts.indexOf(bucket.start), 1);

@@ -1,6 +1,7 @@
 import { createCheckpointStore, type LogStatus } from "../checkpoint/index.ts";
 import type { LedgerCounts } from "../engine/frame.ts";
 import { MARKER_PROPERTY } from "../engine/headers.ts";
+import type { CommitMetrics } from "../engine/meter.ts";
 import type { SideRecord } from "../engine/side-record.ts";
 import type { Sink } from "../engine/sink.ts";
 import { TableCache } from "../engine/tables.ts";
@@ -54,6 +55,8 @@ export class TestDriver {
   refuse: (value: unknown) => string | undefined = () => undefined;
   /** When the task asked to be woken, milliseconds since the epoch. */
   readonly wakeUps: number[] = [];
+  /** What each commit did, in order, also those before a restart. */
+  readonly commits: CommitMetrics[] = [];
   readonly hub: MemoryHub;
   readonly #captured = new Map<string, Captured<unknown>>();
   readonly #side: { readonly sink: Sink<SideRecord>; readonly values: SideRecord[] };
@@ -82,6 +85,9 @@ export class TestDriver {
       from: "earliest",
       onLoss: options.onLoss ?? "stop",
       commitEvery: milliseconds(options.commitEvery ?? 0, "commitEvery"),
+      onCommit: (metrics) => {
+        this.commits.push(metrics);
+      },
       wakeAt: async (time) => {
         this.wakeUps.push(time);
       },

@@ -21,6 +21,8 @@ const LINE = `${METRIC_PREFIX} ${formatCommitLine(
     late: 0,
     deadLettered: 0,
     duplicates: 0,
+    lost: 0,
+    buffered: 0,
     pendingFrames: 0,
     gaps: 0,
     commitMs: 1,

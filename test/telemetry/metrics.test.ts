@@ -40,6 +40,8 @@ describe("a commit's line", () => {
     late: 1,
     deadLettered: 0,
     duplicates: 0,
+    lost: 0,
+    buffered: 0,
     pendingFrames: 0,
     gaps: 0,
     processMs: 1,
