@@ -4,7 +4,7 @@ import type { OutboxEntry, StoreChange } from "../engine/frame.ts";
 
 // Synchronous on purpose: a thread pool would make the order of things depend on chance.
 const packr = new Packr({ useRecords: true, copyBuffers: true });
-// A third of the time of deflate's fastest level, for about the same size.
+// Half the time of deflate's fastest level, for about the same size.
 const FASTEST = { [constants.ZSTD_c_compressionLevel]: 1 };
 
 /** Setting a compression up takes longer than packing thousands of bytes: a smaller part stays as it is. */
