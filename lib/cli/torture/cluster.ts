@@ -52,7 +52,12 @@ export class Cluster {
   ): Promise<Cluster> {
     await shortenOwnership(appFolder);
     const cluster = new Cluster(appFolder, settings, watcher, journal);
-    await Promise.all(cluster.instances.map((instance) => instance.start()));
+    try {
+      await Promise.all(cluster.instances.map((instance) => instance.startFirst()));
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
     return cluster;
   }
 

@@ -54,6 +54,11 @@ export class Instance {
     return this.#paused;
   }
 
+  /** Starts the first host; throws what keeps it from starting. */
+  async startFirst(): Promise<void> {
+    this.#begun(await this.#startHost(++this.#incarnation), this.#incarnation);
+  }
+
   /** Starts a host, again and again until one has started: storage may be away. */
   async start(): Promise<void> {
     const { signal } = this.#stopped;
@@ -62,8 +67,7 @@ export class Instance {
       try {
         const host = await this.#startHost(incarnation);
         if (signal.aborted) return await host.stop();
-        this.#host = host;
-        void host.exited.then((how) => this.#ended(incarnation, how));
+        this.#begun(host, incarnation);
         return;
       } catch (error) {
         this.#lost();
@@ -135,6 +139,11 @@ export class Instance {
     this.#events.event(this.name, event);
     // As the platform does with an instance whose worker will not start.
     if (event.kind === "host-failed") void this.kill(0, false);
+  }
+
+  #begun(host: ChildService<undefined>, incarnation: number): void {
+    this.#host = host;
+    void host.exited.then((how) => this.#ended(incarnation, how));
   }
 
   #ended(incarnation: number, how: string): void {

@@ -1,4 +1,8 @@
+import type { Verification } from "../verify/verify.ts";
+import type { Board } from "./board.ts";
+import type { FaultCounts } from "./inject.ts";
 import type { OutageService } from "./schedule.ts";
+import type { StallWatch } from "./stalls.ts";
 
 /** What `torture --json` prints. */
 export interface TortureReport {
@@ -32,4 +36,37 @@ export interface TortureReport {
   readonly seconds: number;
   readonly eventsPerSecond: number;
   readonly seed: number;
+}
+
+export interface Findings {
+  readonly counts: FaultCounts;
+  readonly board: Board;
+  readonly stalls: StallWatch;
+  readonly verification: Verification;
+  readonly seconds: number;
+  readonly seed: number;
+}
+
+export function makeReport({ counts, board, stalls, verification, seconds, seed }: Findings): TortureReport {
+  const { events, results, differences, balanced } = verification;
+  const { takeovers, zombies, rebalances } = board;
+  const { longest, longestUnderFire, long } = stalls;
+  return {
+    ...{ kills: counts.kills, pauses: counts.pauses, outages: counts.outages, takeovers, zombies, rebalances },
+    ...{ events, results, differences, ledger: { balanced } },
+    stalls: {
+      longestSeconds: tenths(longest?.ms),
+      longestOf: longest?.task ?? null,
+      overTenSeconds: long,
+      longestUnderFireSeconds: tenths(longestUnderFire?.ms),
+    },
+    seconds: tenths(seconds * 1000),
+    eventsPerSecond: Math.round(events / seconds),
+    seed,
+  };
+}
+
+/** Milliseconds as seconds with one decimal. */
+function tenths(milliseconds = 0): number {
+  return Math.round(milliseconds / 100) / 10;
 }

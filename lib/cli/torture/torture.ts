@@ -19,13 +19,14 @@ import { type FaultCounts, inject } from "./inject.ts";
 import { Journal } from "./journal.ts";
 import { readOptions, type TortureOptions } from "./options.ts";
 import { Pulse } from "./pulse.ts";
-import type { TortureReport } from "./report.ts";
+import { makeReport, type TortureReport } from "./report.ts";
 import { makeSchedule, type OutageService, type Schedule } from "./schedule.ts";
 import { StatusLine } from "./status-line.ts";
 import { summary } from "./summary.ts";
 
 /** Events go on for so long after the last fault, so that nothing ends in the middle of one. */
 const CALM_MS = 1500;
+const TOOTHLESS = "No partition was taken over from a paused instance: the run proves too little.";
 /** Generous, since the machine may have other things to do: what matters is that it ends. */
 const LEAST_DEADLINE_MS = 300_000;
 /** On a machine that is too slow for the faults, publishing waits: what is left to do at the end stays bounded. */
@@ -144,7 +145,10 @@ class Torture {
     this.#say(`Every window has closed after ${seconds.toFixed(1)} s; reading everything again to verify it …`);
     const { verify } = await import("../verify/verify.ts");
     const verification = await verify({ settings: services.settings, logs: states, documents: true });
-    return this.#finish(verification, seconds, cluster, pulse);
+    const { seed } = this.#options;
+    const { board } = cluster;
+    const report = makeReport({ counts: this.#counts, board, stalls: pulse.stalls, verification, seconds, seed });
+    return { report, verification, toothless: report.takeovers > 0 ? undefined : TOOTHLESS };
   }
 
   async #publishAndInject(schedule: Schedule, services: Services, cluster: Cluster, pulse: Pulse): Promise<void> {
@@ -172,29 +176,6 @@ class Torture {
       enough.abort();
     });
     await Promise.all([feeding, faults]);
-  }
-
-  #finish(verification: Verification, seconds: number, { board }: Cluster, { stalls }: Pulse): FinishedTorture {
-    const { events, results, differences, balanced } = verification;
-    const { takeovers, zombies, rebalances } = board;
-    const { longest, longestUnderFire, long } = stalls;
-    const tenths = (ms = 0): number => Math.round(ms / 100) / 10;
-    const report: TortureReport = {
-      ...{ kills: this.#counts.kills, pauses: this.#counts.pauses, outages: this.#counts.outages },
-      ...{ takeovers, zombies, rebalances, events, results, differences, ledger: { balanced } },
-      stalls: {
-        longestSeconds: tenths(longest?.ms),
-        longestOf: longest?.task ?? null,
-        overTenSeconds: long,
-        longestUnderFireSeconds: tenths(longestUnderFire?.ms),
-      },
-      seconds: tenths(seconds * 1000),
-      eventsPerSecond: Math.round(events / seconds),
-      seed: this.#options.seed,
-    };
-    const toothless =
-      takeovers > 0 ? undefined : "No partition was taken over from a paused instance: the run proves too little.";
-    return { report, verification, toothless };
   }
 
   /** Where everything stands, for a run that cannot be finished. */
