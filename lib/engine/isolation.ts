@@ -6,8 +6,12 @@ export const ATTEMPTS_STORE = "$attempts";
 /** Openings in a row without a commit after which events are tried alone. */
 const OPENINGS_BEFORE_CARE = 3;
 
-/** How often an event may be begun alone, and the process die, before it becomes a dead letter unprocessed. */
-const ATTEMPTS_PER_EVENT = 3;
+/**
+ * How often an event may be begun alone, and the process die, before it becomes a dead letter unprocessed. Where machines
+ * are starved of processor time a try takes a second or more, and processes that are killed by the dozen have died three
+ * times in a row in one that was innocent.
+ */
+const ATTEMPTS_PER_EVENT = 6;
 
 /** A run behind others of the same batch is a quarter as long as they are together. */
 const GROWTH = 4;

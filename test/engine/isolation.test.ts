@@ -87,8 +87,19 @@ test("two such events in one batch are both found", async () => {
   assert.equal(driver.results().length, 4);
 });
 
+test("an event that five processes died of by chance, one after the other, is not condemned", async () => {
+  // Two deaths make the task careful with the third opening; five more hit the event that is tried alone.
+  let deaths = 7;
+  const byChance = new Set<number>();
+  byChance.has = (value) => value === 2 && deaths-- > 0;
+  const driver = await survive(byChance, 20);
+  assert.ok(deaths < 0, "every process died that was to die");
+  assert.deepEqual(driver.deadLetters(), []);
+  assert.equal(driver.results().length, 6);
+});
+
 test("in a large batch the culprit is found with few crashes, and nobody else is condemned", async () => {
-  const driver = await survive(new Set([17, 1700]), 30, 2000);
+  const driver = await survive(new Set([17, 1700]), 40, 2000);
   assert.deepEqual(
     driver.deadLetters().map((record) => record.sequenceNumber),
     [17, 1700],

@@ -2,7 +2,7 @@ import { type Mutant, mutant } from "./mutant.ts";
 
 /*
  * Not listed, because no run can tell it from the real thing: an attempt that is counted when it was announced and never
- * begun, because the announcement alone failed; it takes one lost process less to find a culprit, and three such failures
+ * begun, because the announcement alone failed; it takes one lost process less to find a culprit, and six such failures
  * in a row at one event between lost processes to condemn another.
  */
 
@@ -26,7 +26,7 @@ export const ISOLATION_MUTANTS: readonly Mutant[] = [
     "condemned-at-once",
     "an event is condemned only after several attempts",
     "engine/isolation.ts",
-    "const ATTEMPTS_PER_EVENT = 3;",
+    "const ATTEMPTS_PER_EVENT = 6;",
     "const ATTEMPTS_PER_EVENT = 1;",
   ),
   mutant(
