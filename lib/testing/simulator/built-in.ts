@@ -56,7 +56,7 @@ export function runSeed(options: SeedOptions): Promise<RunResult> {
   if (scenarioOf(options) === "silence") {
     const { app, silence, oracle } = silent(options);
     const retries = settings.retries || silence.waking.sweepEvery === undefined;
-    return runApp(app, { ...settings, retries, waking: silence.waking }, oracle);
+    return runApp(app, { ...settings, retries, waking: silence.waking, skewed: silence.skewed }, oracle);
   }
   const workload = { seed: options.seed, events: eventsOf(options), partitions };
   if (scenarioOf(options) === "growth") return runApp(growingWorkload(workload), settings, plainFold);

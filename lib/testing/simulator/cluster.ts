@@ -128,6 +128,7 @@ export class Cluster {
       for (let fault = faults.settle(); fault !== undefined; fault = faults.settle()) this.onFault(fault, life);
     };
     const life = new Life(instance, (settings.seed ^ 0x11fe) + 7919 * ++this.#lives, { scheduler, faults, gate });
+    if (settings.skewed) life.clockOffset = Math.round((2 * life.random() - 1) * settings.skew);
     const connections = this.#connections(life);
     const tables = new TableCache(life, connections);
     const seclusion = new Seclusion();

@@ -57,6 +57,8 @@ export interface SimSettings {
   readonly shift: number;
   /** How far a clock may be off at most, milliseconds. */
   readonly skew: number;
+  /** Whether the clocks of processes differ from their start; default: they differ when a fault says so. */
+  readonly skewed?: boolean;
   /** Undefined: nothing wakes tasks by itself, and the end of a run sweeps by hand. */
   readonly waking?: Waking | undefined;
 }

@@ -60,6 +60,8 @@ const STRICT = pipelineOf(SHORT_GRACE);
 const NEEDS_SWEEP: ReadonlySet<FaultKind> = new Set([
   ...QUEUE_KINDS.filter((kind) => kind !== "message-twice" && kind !== "message-early"),
   ...["host-skip", "host-abandon", "host-jump", "takeover"],
+  // A clock that is put back makes its process believe that a message is still under way.
+  "clock",
 ] as FaultKind[]);
 /** Not here: what was lost or is read again from the beginning had its time by another clock. */
 const NEVER: ReadonlySet<FaultKind> = new Set(["retention", "retention-loss", "reset"] as FaultKind[]);
