@@ -21,8 +21,9 @@ const REPAIR_CHUNK = 2_000;
 /** A task that waits to try an event again says so in its log this often: whoever looks sees that its owner lives. */
 const KEEP_ALIVE_MS = 5_000;
 
-/** How many processed events may wait for their commit. */
+/** How many processed events may wait for their commit, and how many bytes of them. */
 const WAITING_LIMIT = 50_000;
+const WAITING_BYTES = 64 * 1024 * 1024;
 
 /** A frame that is in the log and not delivered yet. */
 interface Appended {
@@ -43,6 +44,7 @@ export class OpenTask {
   /** Events that are processed and wait for their commit, and since when. */
   #waiting: HubEvent[] = [];
   #waitingSince = 0;
+  #waitingBytes = 0;
   /** As far as the log knows delivery came. */
   #confirmed: number;
   /** The newest frame with something to deliver: the log must learn that it was. */
@@ -228,8 +230,8 @@ export class OpenTask {
       rest = failure === undefined ? [] : rest.slice(indexOf(rest, failure));
       if (failure !== undefined) await this.#hold(failure, signal);
     }
-    const due = world.now() - this.#waitingSince >= commitEvery || this.#waiting.length >= WAITING_LIMIT;
-    if (due) await this.#commit(signal);
+    const full = this.#waiting.length >= WAITING_LIMIT || this.#waitingBytes >= WAITING_BYTES;
+    if (full || world.now() - this.#waitingSince >= commitEvery) await this.#commit(signal);
   }
 
   /**
@@ -285,11 +287,18 @@ export class OpenTask {
         this.spoiled = true;
         throw thrown;
       }
-      this.#waiting.push(...events.slice(0, indexOf(events, thrown)));
+      this.#wait(events.slice(0, indexOf(events, thrown)));
       return thrown;
     }
-    this.#waiting.push(...events);
+    this.#wait(events);
     return undefined;
+  }
+
+  #wait(events: readonly HubEvent[]): void {
+    for (const event of events) {
+      this.#waiting.push(event);
+      this.#waitingBytes += event.body.length;
+    }
   }
 
   /**
@@ -318,6 +327,7 @@ export class OpenTask {
     const { log, processor, outbox } = this.#parts;
     const events = this.#waiting;
     this.#waiting = [];
+    this.#waitingBytes = 0;
     const started = this.#ports.world.now();
     let stamp: FrameStamp;
     let frame: Frame;

@@ -6,6 +6,13 @@ import { anySink, type Reading, reading, readings } from "../support/pipelines.t
 const plain = () => readings().to(anySink<Reading>());
 const values = (driver: ReturnType<typeof testDriver>) => driver.results<Reading>().map((r) => r.value);
 
+test("large events do not wait for more than 64 MB of them", async () => {
+  const driver = testDriver(readings().to(anySink<Reading>()), { commitEvery: "1h" });
+  const large = { ...reading(1), note: "x".repeat(1_000_000) };
+  for (let i = 0; i < 70; i++) await driver.send(large);
+  assert.equal((await driver.status())?.position, 68);
+});
+
 test("several batches share one commit, and nothing leaves before it", async () => {
   const driver = testDriver(plain(), { commitEvery: "5s" });
   await driver.send(reading(1, 1));
