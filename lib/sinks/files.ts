@@ -1,4 +1,5 @@
 import type { FrameStamp } from "../engine/frame.ts";
+import { parseInstant } from "../engine/instant.ts";
 import {
   ALL_DELIVERED,
   type DeliveryReport,
@@ -25,7 +26,6 @@ import { type LeavingRow, Waiting } from "./files/waiting.ts";
  * and once; a manifest beside them says which count (docs/files.md). Throws CONFIGURATION with all that is wrong.
  * @example
  * flights.to(files({ container: "archive", path: "flights", partitionBy: "day", roll: "folder" }));
- * @example
  * windowed
  *   .aggregate("stats", { flights: count() })
  *   .to(files({
@@ -147,7 +147,7 @@ function windowStartOf(row: Row): string | undefined {
 
 /** Milliseconds since the epoch; throws SINK_REFUSED for what is no time, or beyond the years that folders can name. */
 function instant(time: EventTime): number {
-  const value = typeof time === "number" ? time : time instanceof Date ? time.getTime() : Date.parse(time);
+  const value = typeof time === "number" ? time : time instanceof Date ? time.getTime() : parseInstant(time);
   if (value >= FIRST_TIME && value <= LAST_TIME) return value;
   throw refuse(
     `The time of the row, ${JSON.stringify(time)}, names no folder.`,
