@@ -3,10 +3,15 @@ import { LIMITS } from "./limits.ts";
 import type { Row } from "./rows.ts";
 
 interface WaitingRow {
+  readonly folder: string;
+  readonly id: string;
+  readonly due: number;
   readonly row: Row;
   readonly bytes: number;
-  /** Whether the log holds it. */
+  /** Whether the log holds it, or an earlier version of it. */
   stored: boolean;
+  /** False once it has left, or another version has come. */
+  waits: boolean;
 }
 
 interface WaitingFolder {
@@ -28,9 +33,9 @@ type StoredRow = readonly [due: number, row: Row, bytes: number];
 /** The rows of a task that were committed, or are about to be, and are in no file yet: by folder, in order. */
 export class Waiting {
   readonly #folders = new Map<string, WaitingFolder>();
-  readonly #changes = new Map<string, StoredRow | undefined>();
-  /** Rows that the log will hold with the coming frame. */
+  /** Rows that came, and names of rows that left, since the log was told. */
   #fresh: WaitingRow[] = [];
+  #gone: string[] = [];
   #bytes = 0;
   #next = 0;
 
@@ -39,7 +44,7 @@ export class Waiting {
     for (const [key, [due, row, bytes]] of stored.toSorted(([a], [b]) => (a < b ? -1 : 1))) {
       const split = key.indexOf("\n");
       const id = key.slice(split + 1);
-      this.#put(key.slice(WAITING.length, split), id, due, { row, bytes, stored: true });
+      this.#put({ folder: key.slice(WAITING.length, split), id, due, row, bytes, stored: true, waits: true });
       if (id.startsWith("#")) this.#next = Math.max(this.#next, Number(id.slice(1)) + 1);
     }
   }
@@ -48,10 +53,9 @@ export class Waiting {
   add(folder: string, key: string | undefined, due: number, { row, bytes }: LeavingRow): void {
     // Padded, so that rows without a key come back in their order.
     const id = key === undefined ? `#${String(this.#next++).padStart(12, "0")}` : `=${key}`;
-    const fresh: WaitingRow = { row, bytes, stored: false };
+    const fresh: WaitingRow = { folder, id, due, row, bytes, stored: false, waits: true };
     this.#fresh.push(fresh);
-    this.#put(folder, id, due, fresh);
-    this.#changes.set(nameOf(folder, id), [due, row, bytes]);
+    this.#put(fresh);
   }
 
   /** Takes out the folders that have ended, those that fill a file, and the next to end where too much waits. */
@@ -78,37 +82,44 @@ export class Waiting {
 
   /** What the log must learn; key, value, key, value … */
   changes(): unknown[] {
-    const entries = [...this.#changes].flat();
-    this.#changes.clear();
-    for (const row of this.#fresh) row.stored = true;
+    const entries: unknown[] = [];
+    for (const row of this.#fresh) {
+      row.stored = true;
+      if (row.waits) entries.push(nameOf(row), [row.due, row.row, row.bytes] satisfies StoredRow);
+    }
+    for (const name of this.#gone) entries.push(name, undefined);
     this.#fresh = [];
+    this.#gone = [];
     return entries;
   }
 
-  #put(name: string, id: string, due: number, row: WaitingRow): void {
-    let folder = this.#folders.get(name);
+  #put(row: WaitingRow): void {
+    let folder = this.#folders.get(row.folder);
     if (folder === undefined) {
-      folder = { due, bytes: 0, rows: new Map() };
-      this.#folders.set(name, folder);
+      folder = { due: row.due, bytes: 0, rows: new Map() };
+      this.#folders.set(row.folder, folder);
     }
-    const before = folder.rows.get(id);
-    row.stored ||= before?.stored ?? false;
+    const before = folder.rows.get(row.id);
+    if (before !== undefined) {
+      row.stored ||= before.stored;
+      before.waits = false;
+      // The latest version goes behind what came before it.
+      folder.rows.delete(row.id);
+    }
     const grown = row.bytes - (before?.bytes ?? 0);
-    folder.due = Math.max(folder.due, due);
+    folder.due = Math.max(folder.due, row.due);
     folder.bytes += grown;
     this.#bytes += grown;
-    // The latest version goes behind what came before it.
-    folder.rows.delete(id);
-    folder.rows.set(id, row);
+    folder.rows.set(row.id, row);
   }
 
   #remove(name: string): readonly LeavingRow[] {
     const { rows, bytes } = this.#folders.get(name) as WaitingFolder;
     this.#folders.delete(name);
     this.#bytes -= bytes;
-    for (const [id, { stored }] of rows) {
-      if (stored) this.#changes.set(nameOf(name, id), undefined);
-      else this.#changes.delete(nameOf(name, id));
+    for (const row of rows.values()) {
+      row.waits = false;
+      if (row.stored) this.#gone.push(nameOf(row));
     }
     return [...rows.values()];
   }
@@ -120,6 +131,6 @@ export class Waiting {
   }
 }
 
-function nameOf(folder: string, id: string): string {
+function nameOf({ folder, id }: WaitingRow): string {
   return `${WAITING}${folder}\n${id}`;
 }

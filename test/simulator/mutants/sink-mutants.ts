@@ -150,14 +150,14 @@ export const SINK_MUTANTS: readonly Mutant[] = [
     "waiting-rows-not-in-the-frame",
     "rows that wait for their folder's end move with the position",
     "sinks/files/waiting.ts",
-    "const entries = [...this.#changes].flat();",
-    "const entries: unknown[] = [];",
+    "if (row.waits) entries.push(",
+    "if (row.waits && row.bytes < 0) entries.push(",
   ),
   mutant(
     "rows-that-left-still-wait",
     "what has left is forgotten in the frame in which it leaves",
     "sinks/files/waiting.ts",
-    "if (stored) this.#changes.set(nameOf(name, id), undefined);",
-    "if (stored) this.#changes.delete(nameOf(name, id));",
+    "if (row.stored) this.#gone.push(nameOf(row));",
+    "if (row.stored && row.bytes < 0) this.#gone.push(nameOf(row));",
   ),
 ];
