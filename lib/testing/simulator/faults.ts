@@ -109,6 +109,9 @@ const WEIGHTS: Partial<Record<FaultKind, number>> = {
 /** Kinds that happen whenever their time comes; others may find nothing to spoil. */
 const CERTAIN: ReadonlySet<FaultKind> = new Set(["crash", "zombie", "clock"]);
 
+/** So many promises settle in every run, about, before the last event is done with. */
+const SURELY_SETTLED = 260;
+
 /** The faults of a seed: at least four, of which at least one makes another process take a task over. */
 export function drawFaults(seed: number, kinds: readonly FaultKind[], horizon: number): readonly Fault[] {
   const random = mulberry32(seed ^ 0x5eed);
@@ -129,7 +132,7 @@ export function drawFaults(seed: number, kinds: readonly FaultKind[], horizon: n
   return Array.from({ length: count }, (_, index) => {
     const kind = draw(index);
     // Three faults happen for sure, while there is still something to do.
-    const latest = index < 3 ? horizon / 3 : horizon;
+    const latest = index < 3 ? Math.min(horizon / 3, SURELY_SETTLED) : horizon;
     return { index, kind, at: Math.floor(random() * latest), value: random() };
   });
 }
