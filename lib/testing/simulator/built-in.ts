@@ -27,7 +27,7 @@ export interface SeedOptions {
 export type Scenario = "chain" | "deadly" | "silence" | "growth";
 
 /** Promises that settle in a usual run, about: faults are spread over this many. */
-const HORIZON: Readonly<Record<Scenario, number>> = { chain: 780, deadly: 2_000, silence: 780, growth: 400 };
+const HORIZON: Readonly<Record<Scenario, number>> = { chain: 780, deadly: 2_000, silence: 780, growth: 250 };
 
 export function scenarioOf({ seed }: SeedOptions): Scenario {
   const chance = mulberry32(seed ^ 0x5ce7e)();
