@@ -133,8 +133,9 @@ export function drawFaults(seed: number, kinds: readonly FaultKind[], horizon: n
     const kind = draw(index);
     // Three faults happen for sure, while there is still something to do.
     const latest = index < 3 ? Math.min(horizon / 3, SURELY_SETTLED) : horizon;
-    // The first one shall find a task to be taken over, and a pause be long enough for somebody to notice.
-    const chance = (): number => (index === 0 ? (1 + random()) / 2 : random());
+    // In a short run the first one must find a task to be taken over, and a pause be long enough for somebody to notice.
+    const late = index === 0 && horizon < SURELY_SETTLED;
+    const chance = (): number => (late ? (1 + random()) / 2 : random());
     return { index, kind, at: Math.floor(chance() * latest), value: chance() };
   });
 }
