@@ -24,8 +24,8 @@ export interface InjectOptions {
 }
 
 const LOOK_MS = 20;
-/** How long a kill waits for its victim to commit something. */
-const PATIENCE_MS = 3000;
+/** How long a kill waits for its victim to commit something, in the time that the victim took to start. */
+const PATIENCE_STARTS = 8;
 /** How much longer a pause lasts when nobody has taken over yet. */
 const LONGEST_PAUSE_MS = 60_000;
 
@@ -62,7 +62,7 @@ async function strike(
   const spare = (): boolean => cluster.board.takingOver;
   await until(() => !spare(), signal);
   const instance = await target(cluster, kill.target, signal);
-  const patience = performance.now() + PATIENCE_MS;
+  const patience = performance.now() + PATIENCE_STARTS * instance.startMs;
   const ripe = (): boolean => !kill.atWork || instance.committed || performance.now() > patience;
   await until(() => !spare() && instance.working && ripe(), signal);
   counts.kills++;

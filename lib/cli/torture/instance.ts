@@ -25,6 +25,7 @@ export class Instance {
   #host: ChildService<undefined> | undefined;
   #worker: { readonly pid: number; readonly ready: boolean; committed: boolean } | undefined;
   #paused = false;
+  #startMs = 0;
   /** Counts the hosts: the name under which one owns partitions dies with it when its replacement is another. */
   #incarnation = 0;
   #id = 0;
@@ -50,8 +51,9 @@ export class Instance {
     return this.#host !== undefined && !this.#paused;
   }
 
-  get paused(): boolean {
-    return this.#paused;
+  /** How many milliseconds its last worker took to start: a measure of what the machine can do at the moment. */
+  get startMs(): number {
+    return this.#startMs;
   }
 
   /** Starts the first host; throws what keeps it from starting. */
@@ -134,7 +136,10 @@ export class Instance {
     }
     const { event } = told;
     if (event.kind === "worker-started") this.#worker = { pid: event.pid, ready: false, committed: false };
-    if (event.kind === "worker-ready") this.#worker = { pid: event.pid, ready: true, committed: false };
+    if (event.kind === "worker-ready") {
+      this.#worker = { pid: event.pid, ready: true, committed: false };
+      this.#startMs = event.ms;
+    }
     if (event.kind === "worker-died" && this.#worker?.pid === event.pid) this.#worker = undefined;
     this.#events.event(this.name, event);
     // As the platform does with an instance whose worker will not start.
