@@ -8,22 +8,35 @@ export type InvocationLog = (level: LogLevel, category: string, message: string)
 /** Data that hooks share over the life of the worker. */
 export const appHookData: Record<string, unknown> = {};
 
+/** An invocation as it came from the host. */
+export interface Call {
+  readonly invocationId: string;
+  readonly functionId: string;
+  /** As the library reads it; let go when it has, since a batch and its metadata take megabytes. */
+  request: object | undefined;
+}
+
+/** Makes of the host's message what the library reads. */
+export function readCall(message: InvokeMessage, blob: Buffer): Call {
+  const { invocationId, functionId } = message;
+  return { invocationId, functionId, request: requestOf(message, blob) };
+}
+
 /** Runs one invocation as the worker of the Functions host does: arguments, hooks, function, hooks, response. */
 export async function invoke(
   app: AppRegistry,
-  message: InvokeMessage,
-  blob: Buffer,
+  call: Call,
   logFor: (context: () => unknown, hookData: object) => InvocationLog,
 ): Promise<InvocationResult> {
-  const registered = app.functions.get(message.functionId);
+  const registered = app.functions.get(call.functionId);
   if (registered === undefined || app.model === undefined) {
-    throw new Error(`Function code for '${message.functionId}' is not loaded and cannot be invoked.`);
+    throw new Error(`Function code for '${call.functionId}' is not loaded and cannot be invoked.`);
   }
   const hookData: Record<string, unknown> = {};
   let invocationContext: unknown;
   const core = {
-    invocationId: message.invocationId,
-    request: requestOf(message, blob),
+    invocationId: call.invocationId,
+    request: call.request,
     metadata: registered.metadata,
     state: undefined as string | undefined,
     log: logFor(() => invocationContext, hookData),
@@ -38,6 +51,8 @@ export async function invoke(
   const model = await app.model.getInvocationModel(core);
   const { context, inputs } = await model.getArguments();
   invocationContext = context;
+  call.request = undefined;
+  core.request = undefined;
 
   const pre = hookContext({ hookData, appHookData, invocationContext: context });
   Object.assign(pre, { inputs, functionCallback: registered.callback });

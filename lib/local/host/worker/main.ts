@@ -3,9 +3,9 @@ import { Socket } from "node:net";
 import { messageOf } from "../../../errors.ts";
 import type { LogLevel } from "../events.ts";
 import { FramedChannel } from "../framed-channel.ts";
-import type { HostMessage, InvokeMessage, WorkerMessage } from "../protocol.ts";
+import type { HostMessage, WorkerMessage } from "../protocol.ts";
 import { type AppRegistry, describeFunction, provideCoreModule } from "./core-module.ts";
-import { appHookData, failureOf, hookContext, invoke, runHooks } from "./invoke.ts";
+import { appHookData, type Call, failureOf, hookContext, invoke, readCall, runHooks } from "./invoke.ts";
 import { loadApp } from "./load-app.ts";
 
 const socket = new Socket({ fd: 3 });
@@ -20,7 +20,7 @@ let app: AppRegistry;
 
 function receive(message: HostMessage, blob: Buffer): void {
   if (message.kind === "load") void load(message.appFolder, message.hostVersion);
-  else if (message.kind === "invoke") void run(message, blob);
+  else if (message.kind === "invoke") void run(readCall(message, blob));
   else void terminate();
 }
 
@@ -52,11 +52,11 @@ const CAPABILITIES = {
   HandlesWorkerTerminateMessage: "true",
 };
 
-async function run(message: InvokeMessage, blob: Buffer): Promise<void> {
-  const { invocationId, functionId } = message;
+async function run(call: Call): Promise<void> {
+  const { invocationId, functionId } = call;
   const functionName = app.functions.get(functionId)?.metadata.name ?? functionId;
   try {
-    const result = await invoke(app, message, blob, (context, hookData) => (level, category, text) => {
+    const result = await invoke(app, call, (context, hookData) => (level, category, text) => {
       log({ level, category, message: text, hookData, invocationContext: context(), invocationId, functionName });
     });
     channel.send({ kind: "result", invocationId, result });
