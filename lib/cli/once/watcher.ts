@@ -34,11 +34,9 @@ export class Watcher {
       if (entry.level === "error" || entry.level === "critical" || entry.level === "warning") this.#tell(entry);
       return;
     }
-    const task = `${commit.pipeline}/${commit.partition}`;
     this.activity++;
-    this.#positions.set(task, commit.position);
     if (commit.pipeline === "delays") this.latencies.merge(commit.latency);
-    this.onProgress(this.#processed());
+    this.#came(`${commit.pipeline}/${commit.partition}`, commit.position);
   };
 
   readonly event = (event: HostEvent): void => {
@@ -55,7 +53,11 @@ export class Watcher {
       if (!this.#closed) this.#say(`The worker ${event.pid} ended (${event.reason}).`);
     }
     if (event.kind === "host-failed") this.failure = event.message;
-    if (event.kind === "checkpointed") this.activity++;
+    if (event.kind === "checkpointed") {
+      this.activity++;
+      // A worker that was killed may have committed a batch and not said so any more.
+      this.#came(`${event.functionName}/${event.partition}`, event.sequenceNumber + 1);
+    }
   };
 
   /** Kills the worker if there is one at work. */
@@ -73,6 +75,11 @@ export class Watcher {
   /** From now on the end of the worker is no news. */
   close(): void {
     this.#closed = true;
+  }
+
+  #came(task: string, position: number): void {
+    this.#positions.set(task, Math.max(position, this.#positions.get(task) ?? 0));
+    this.onProgress(this.#processed());
   }
 
   #processed(): number {
