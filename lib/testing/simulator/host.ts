@@ -1,11 +1,12 @@
 import type { HubEvent } from "../../engine/ports.ts";
-import { messageOf, TidemarkError } from "../../errors.ts";
+import { TidemarkError } from "../../errors.ts";
 import { type Cluster, type Process, SILENT, taskKey } from "./cluster.ts";
 import type { SimFunction } from "./config.ts";
 import type { Death } from "./deadly.ts";
 import type { Fault, Service } from "./faults.ts";
 import type { Life } from "./life.ts";
 import { Wakers, type WakersHost } from "./wakers.ts";
+import { watchWork } from "./watch-work.ts";
 
 /** One function on one partition, as the hosts of all instances together see it. */
 interface Trigger {
@@ -39,15 +40,6 @@ const SCALE_IN_TRIES = 30;
 
 /** How long a host may wait for more events before it hands over the first. */
 const FETCH_MS = 500;
-
-/** What may go wrong and is said so; everything else is a violation. */
-const EXPECTED: ReadonlySet<string> = new Set(["UNAVAILABLE", "FENCED"]);
-
-/**
- * How tasks stop when partitions were added: by what their log says, by what their function declares, or, where no log
- * was there before, at the first document that two of them write.
- */
-const REFUSALS: ReadonlySet<string> = new Set(["PARTITIONS_CHANGED", "CONFIGURATION", "FOREIGN_DOCUMENT"]);
 
 /** The Functions hosts of all instances: they own partitions, give batches, and keep checkpoints that lie. */
 export class Host {
@@ -217,27 +209,8 @@ export class Host {
     return { scheduler, settings, hub: this.#cluster.hub(trigger.fn.hub) };
   }
 
-  #expect(life: Life, what: string, work: Promise<unknown>, done: (failed: boolean) => void = () => undefined): void {
-    work.then(
-      () => {
-        if (life.alive) done(false);
-      },
-      (error: unknown) => {
-        if (!life.alive) return;
-        const code = error instanceof TidemarkError ? error.code : undefined;
-        if (this.#cluster.app.grows !== undefined && REFUSALS.has(String(code))) {
-          // Where nothing helps, giving the batch again would never end.
-          this.#cluster.refusals++;
-          return;
-        }
-        if (code === undefined || !EXPECTED.has(code)) {
-          const detail = code === undefined && error instanceof Error ? error.stack : messageOf(error);
-          this.#cluster.watch.violate(`${what} threw ${code}: ${detail}`);
-        }
-        // What no retry will mend is not given again, or the run would never end.
-        done(code !== undefined && EXPECTED.has(code));
-      },
-    );
+  #expect(life: Life, what: string, work: Promise<unknown>, done?: (failed: boolean) => void): void {
+    watchWork(this.#cluster, life, what, work, done);
   }
 
   #fault(fault: Fault, life: Life): void {
