@@ -7,11 +7,13 @@ import { formatProducerHeader, PRODUCER_PROPERTY } from "../../lib/engine/header
 import { formatRedrive, REDRIVE_PROPERTY } from "../../lib/engine/redrive.ts";
 import { TidemarkError } from "../../lib/errors.ts";
 import type { OnError } from "../../lib/index.ts";
+import { cosmos } from "../../lib/sinks/index.ts";
 import { blobTable } from "../../lib/sources/blob-table.ts";
 import { stream } from "../../lib/stream/stream.ts";
 import { table } from "../../lib/stream/table.ts";
 import { tumbling } from "../../lib/stream/window.ts";
-import { type TestDriver, testDriver } from "../../lib/testing/index.ts";
+import { simulate, type TestDriver, testDriver } from "../../lib/testing/index.ts";
+import { mulberry32 } from "../../lib/testing/virtual-world.ts";
 import { anySink, type Reading, reading, readings } from "../support/pipelines.ts";
 
 const SECOND = 1_000;
@@ -422,4 +424,26 @@ test("whatever fails how often, wherever the process dies: each event ends as it
     }),
     { numRuns: 150 },
   );
+});
+
+test("in a simulated cluster with every fault, events that fail now and then all count once", async () => {
+  const events = Array.from({ length: 80 }, (_, i) => reading(i * 700, i, `sensor-${i % 5}`));
+  const [first, seeds] = [Math.floor(Math.random() * 1e9), 10];
+  for (let seed = first; seed < first + seeds; seed++) {
+    const chance = mulberry32(seed);
+    const flaky = (r: Reading) => {
+      if (r.value % 7 === 0 && chance() < 0.6) throw new Error("not now");
+      return r;
+    };
+    const onError = { retry: { attempts: 500, delay: "1s", maxDelay: "10s" } } as const;
+    const pipeline = readings(5_000)
+      .map("flaky", flaky, { onError })
+      .keyBy((r) => r.sensor)
+      .window(tumbling("10s", { grace: "5s" }))
+      .aggregate("stats", { readings: count() })
+      .map("document", ({ key, windowStart, readings: n }) => ({ id: `${key} ${windowStart}`, key, n }))
+      .to(cosmos({ databaseName: "test", containerName: "counts", partitionKey: "/key" }));
+    const { violations } = await simulate(pipeline, { seed, events, partitionKey: (r: Reading) => r.sensor });
+    assert.deepEqual(violations, [], `seed ${seed}`);
+  }
 });
