@@ -41,6 +41,8 @@ export class BusyCheck {
   opened(task: string, by: Life): void {
     const foreign = (this.#appends.get(task) ?? []).filter((append) => append.by !== by);
     const looks = (this.#looks.get(task) ?? []).filter((look) => look.by === by);
+    // A process that was paused since it looked held the task then, for all it knows.
+    if (by.wakesAt > (looks.at(-1)?.at ?? 0)) return;
     const quiet = looks.some((look) => !foreign.some(({ at }) => at > look.at - this.#patience && at <= look.at));
     if (!quiet) this.#watch.violate(`${task} was taken from an owner that had just committed`);
   }
