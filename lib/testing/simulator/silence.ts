@@ -60,6 +60,8 @@ const STRICT = pipelineOf(SHORT_GRACE);
 const NEEDS_SWEEP: ReadonlySet<FaultKind> = new Set([
   ...QUEUE_KINDS.filter((kind) => kind !== "message-twice" && kind !== "message-early"),
   ...["host-skip", "host-abandon", "host-jump", "takeover"],
+  // An owner that commits by the clock and dies before it asks for the next time leaves no batch to be given again.
+  "crash",
   // A message is given up after some tries.
   ...["blob-outage", "blob-narrow", "cosmos-outage", "hub-outage"],
   // A clock that is put back makes its process believe that a message is still under way.
