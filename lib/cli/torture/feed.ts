@@ -11,7 +11,7 @@ export interface FeedOptions {
   readonly rate: number;
   /** Ends the feed. */
   readonly signal: AbortSignal;
-  /** Nothing is published as long as this answers true. */
+  /** A tenth of the rate is published as long as this answers true. */
   readonly held: () => boolean;
   readonly onPublished: (events: number) => void;
 }

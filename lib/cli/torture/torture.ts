@@ -29,7 +29,7 @@ const CALM_MS = 1500;
 const TOOTHLESS = "No partition was taken over from a paused instance: the run proves too little.";
 /** Generous, since the machine may have other things to do: what matters is that it ends. */
 const LEAST_DEADLINE_MS = 300_000;
-/** On a machine that is too slow for the faults, publishing waits: what is left to do at the end stays bounded. */
+/** On a machine that is too slow for the faults, publishing slows down: what is left to do at the end stays bounded. */
 const MOST_LAG = 20_000;
 
 /**
