@@ -78,8 +78,9 @@ export class WorkerSupervisor {
 
   async #launch(): Promise<LoadedApp> {
     const startedAt = performance.now();
-    const worker = new WorkerProcess(this.#options, this.#reporter);
+    const worker = await WorkerProcess.start(this.#options, this.#reporter);
     this.#worker = worker;
+    if (this.#stopping) await worker.stop(WORKER_STOP_MS);
     const pid = worker.pid ?? 0;
     let app: LoadedApp;
     try {

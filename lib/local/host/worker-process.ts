@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Duplex, finished } from "node:stream";
+import { finished } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { TidemarkError } from "../../errors.ts";
 import type { LogLevel, Reporter } from "./events.ts";
@@ -15,6 +16,7 @@ import type {
   InvokeMessage,
   WorkerMessage,
 } from "./protocol.ts";
+import { socketPair } from "./socket-pair.ts";
 
 export interface WorkerOptions {
   readonly appFolder: string;
@@ -55,6 +57,7 @@ const LAST_WORDS_MS = 500;
 /** One worker process: it loads the app once and runs invocations until it ends, which it may do at any moment. */
 export class WorkerProcess {
   readonly #child: ChildProcess;
+  readonly #socket: Socket;
   readonly #channel: FramedChannel<WorkerMessage, HostMessage>;
   readonly #reporter: Reporter;
   readonly #pending = new Map<string, Pending>();
@@ -62,23 +65,31 @@ export class WorkerProcess {
   readonly #exited = Promise.withResolvers<string>();
   #alive = true;
 
-  constructor(options: WorkerOptions, reporter: Reporter) {
+  private constructor(options: WorkerOptions, reporter: Reporter, [near, far]: readonly [Socket, Socket]) {
     this.#reporter = reporter;
+    this.#socket = near;
     const main = fileURLToPath(new URL("./worker/main.ts", import.meta.url));
     this.#child = spawn(process.execPath, [...options.nodeArgs, main], {
       cwd: options.appFolder,
       env: { NODE_COMPILE_CACHE: join(tmpdir(), "tidemark-compile-cache"), ...process.env, ...options.env },
-      stdio: ["ignore", "pipe", "pipe", "pipe"],
+      stdio: ["ignore", "pipe", "pipe", far],
     });
+    // The process has an end of its own now; with ours open, its death would not show.
+    far.destroy();
     this.#child.once("error", (error) => this.#ended(error.message));
     this.#child.once("exit", (code, signal) => this.#exits(signal ?? `exit code ${code}`));
     splitLines(this.#child.stdout, (line) => this.#console("information", line));
     splitLines(this.#child.stderr, (line) => this.#console(levelOfErrorLine(line), line));
-    this.#channel = new FramedChannel(this.#child.stdio[3] as Duplex, (message) => this.#receive(message));
+    this.#channel = new FramedChannel(near, (message) => this.#receive(message));
     // A failed load is reported by whoever waits for it.
     this.#loaded.promise.catch(() => {});
     if (this.pid !== undefined) reporter.event({ kind: "worker-started", pid: this.pid });
     this.#channel.send({ kind: "load", appFolder: options.appFolder, hostVersion: HOST_VERSION });
+  }
+
+  /** Starts a process; what goes wrong then is told by `loaded` and `exited`. */
+  static async start(options: WorkerOptions, reporter: Reporter): Promise<WorkerProcess> {
+    return new WorkerProcess(options, reporter, await socketPair());
   }
 
   get pid(): number | undefined {
@@ -139,7 +150,7 @@ export class WorkerProcess {
   // What the process said last may still be on its way when its end is known.
   #exits(reason: string): void {
     const ended = () => this.#ended(reason);
-    finished(this.#child.stdio[3] as Duplex, { writable: false }, ended);
+    finished(this.#socket, { writable: false }, ended);
     setTimeout(ended, LAST_WORDS_MS).unref();
   }
 
