@@ -1,5 +1,6 @@
 import Module, { createRequire } from "node:module";
 import { join } from "node:path";
+import { openExtentsInTurn } from "./extents-in-turn.ts";
 
 /** The part of Azurite's servers that is used here; Azurite ships no types for its inner modules. */
 export interface AzuriteServer {
@@ -40,6 +41,7 @@ const KEEP_ALIVE_SECONDS = 5;
 /** Builds Azurite's three servers with the settings of `--silent --skipApiVersionCheck --disableTelemetry`. */
 export function createAzurite(options: AzuriteOptions): AzuriteServers {
   const load = azuriteLoader();
+  openExtentsInTurn(load("common/persistence/FSExtentStore"));
   const inMemory = options.dataFolder === undefined;
   const file = (name: string) => (options.dataFolder === undefined ? name : join(options.dataFolder, name));
 

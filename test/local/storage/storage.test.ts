@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -78,6 +79,23 @@ describe("local storage", () => {
       assert.equal((await blob.downloadToBuffer()).toString(), "old");
     } finally {
       await second.stop();
+    }
+  });
+
+  it("answers readers of long logs although it may not open a file for each of their appends", async (t) => {
+    const storage = await startStorage({ ...FREE_PORTS, dataFolder: join(folder, "narrow") });
+    try {
+      const limited = spawnSync("prlimit", ["--pid", String(storage.pid), "--nofile=200:200"]);
+      if (limited.error !== undefined) return t.skip("prlimit is not installed");
+      const container = containerOf(storage.connectionString);
+      await container.create();
+      const log = container.getAppendBlobClient("log");
+      await log.create();
+      for (let i = 0; i < 100; i++) await log.appendBlock("x", 1);
+      const read = await Promise.all(Array.from({ length: 8 }, () => log.downloadToBuffer()));
+      assert.deepEqual([...new Set(read.map(String))], ["x".repeat(100)]);
+    } finally {
+      await storage.stop();
     }
   });
 
