@@ -186,7 +186,7 @@ export class Runtime {
       restAfter: swept ? this.#timing.restAfter : undefined,
       // An owner that gathers events for one commit is quiet in between.
       patience: Math.max(this.#timing.patience, 2 * commitEvery),
-      wakeAt: async (time, position) => wakeUps?.ask({ function: name, partition, position }, time),
+      wakeAt: async (time, position) => wakeUps?.ask({ function: name, partition, position }, time) ?? time,
       running: (work) => this.#track(work),
     });
   }

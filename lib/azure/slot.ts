@@ -59,7 +59,7 @@ export class Slot {
       onCommit: (metrics) => this.#report(metrics),
       wakeAt: async (time, position) => {
         if (this.#triggered) this.#idle.set(time);
-        await wakeAt(time, position);
+        return wakeAt(time, position);
       },
     });
   }
@@ -119,7 +119,8 @@ export class Slot {
   /** The partition may have moved to another process long ago: that one has alarms of its own, and here is none to set. */
   async #wakeIfHeld(signal: AbortSignal): Promise<void> {
     if (await this.task.holds()) await this.task.wake(signal);
-    else if (!this.task.busy) await this.task.close();
+    // What waits for its commit is for the flush, which sees to it that somebody commits it.
+    else if (!this.task.busy && this.task.flushDue === undefined) await this.task.close();
   }
 
   async #saying<T>(log: Log, work: () => Promise<T>): Promise<T> {

@@ -29,20 +29,23 @@ export class WakeUpRequests {
 
   /**
    * Asks for a wake-up at a time by the clock, in milliseconds since the epoch. While one is under way that comes in
-   * time there is no need for another: whoever answers it asks again, so chains of messages do not multiply.
+   * time there is no need for another, so chains of messages do not multiply. Resolves to when the message comes: whoever
+   * answers it does not ask again where the owner works, so the owner must ask from then on.
    */
-  async ask(wakeUp: WakeUp, time: number): Promise<void> {
+  async ask(wakeUp: WakeUp, time: number): Promise<number> {
     const { world, onTrouble } = this.#options;
     const task = `${wakeUp.function}/${wakeUp.partition}`;
     const known = this.#sent.get(task);
-    if (known !== undefined && known > world.now() && known <= time) return;
-    this.#sent.set(task, Math.min(time, world.now() + LONGEST_DELAY_MS));
+    if (known !== undefined && known > world.now() && known <= time) return known;
+    const comes = Math.min(time, world.now() + LONGEST_DELAY_MS);
+    this.#sent.set(task, comes);
     try {
       await this.#send(wakeUp, time);
     } catch (thrown) {
       this.#sent.delete(task);
       onTrouble(thrown);
     }
+    return comes;
   }
 
   async #send(wakeUp: WakeUp, time: number): Promise<void> {

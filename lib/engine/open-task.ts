@@ -109,9 +109,9 @@ export class OpenTask {
   }
 
   async catchUp(signal: AbortSignal): Promise<number> {
-    const before = this.#parts.processor.position;
+    const before = this.position;
     await this.#readOn(signal);
-    return this.#parts.processor.position - before;
+    return this.position - before;
   }
 
   /** Catches up; when the hub is proven empty, moves event time on; at last confirms what was delivered. */
@@ -136,6 +136,11 @@ export class OpenTask {
   /** Commits what was processed and waits for its commit. */
   async flush(signal: AbortSignal): Promise<void> {
     if (this.#waiting.length > 0) await this.#commit(signal);
+  }
+
+  /** The sequence number after the last event that was processed, committed or not. */
+  get position(): number {
+    return this.#parts.processor.position;
   }
 
   /** When what waits for its commit should have it, milliseconds since the epoch; undefined when nothing waits. */
@@ -362,7 +367,7 @@ export class OpenTask {
     const comesInTime = this.#wakeUp > world.now() && this.#wakeUp <= idleDue;
     if (comesInTime) return;
     this.#wakeUp = Math.max(idleDue, world.now() + 1);
-    await wakeAt(this.#wakeUp, this.#parts.processor.position);
+    this.#wakeUp = await wakeAt(this.#wakeUp, this.#parts.processor.position);
   }
 
   /** Delivers what is pending; what a service will never take is committed as dead letters and delivered in turn. */

@@ -32,8 +32,11 @@ export interface TaskPorts {
   readonly commitEvery?: number;
   /** Aborted when the app is about to end: then nobody waits to try an event again. */
   readonly ending?: AbortSignal;
-  /** Asks to be woken at a time by the clock, because windows will be due although no event comes. */
-  readonly wakeAt?: (time: number, position: number) => Promise<void>;
+  /**
+   * Asks to be woken at a time by the clock, because windows will be due although no event comes. Resolves to that time,
+   * or to an earlier one at which somebody comes anyhow.
+   */
+  readonly wakeAt?: (time: number, position: number) => Promise<number>;
   readonly onCommit?: (metrics: CommitMetrics) => void;
 }
 
@@ -80,18 +83,7 @@ export class Task {
    */
   handle(events: readonly HubEvent[], signal: AbortSignal): Promise<void> {
     const end = (events.at(-1)?.sequenceNumber ?? -1) + 1;
-    return this.#serialize(async () => {
-      for (;;) {
-        try {
-          return await this.#withOpen((task) => task.handle(events, signal));
-        } catch (thrown) {
-          if (!isFenced(thrown) || (await waitForOwner(this.#ports, this.id, end, signal))) {
-            if (isFenced(thrown)) return;
-            throw thrown;
-          }
-        }
-      }
-    });
+    return this.#serialize(() => this.#untilCommitted(end, signal, (task) => task.handle(events, signal)));
   }
 
   /** Processes what the hub holds beyond the task's position; resolves to the number of events. Throws FENCED. */
@@ -111,10 +103,18 @@ export class Task {
     });
   }
 
-  /** Commits what was processed and waits for its commit; throws FENCED. */
+  /**
+   * Commits what was processed and waits for its commit. Its host takes it for done: after another owner has taken over,
+   * only this one knows that the hub may hold events that nobody else was given.
+   */
   flush(signal: AbortSignal): Promise<void> {
     return this.#serialize(async () => {
-      if (this.flushDue !== undefined) await this.#withOpen((task) => task.flush(signal));
+      if (this.#open?.flushDue === undefined) return;
+      const end = this.#open.position;
+      await this.#untilCommitted(end, signal, async (task) => {
+        if (task.position < end) await task.catchUp(signal);
+        else await task.flush(signal);
+      });
     });
   }
 
@@ -179,6 +179,18 @@ export class Task {
     };
     this.#last = result.then(done, done);
     return result;
+  }
+
+  /** Works until all below a position is committed, by this owner or by another that took over meanwhile. */
+  async #untilCommitted(end: number, signal: AbortSignal, work: (task: OpenTask) => Promise<void>): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#withOpen(work);
+      } catch (thrown) {
+        if (!isFenced(thrown)) throw thrown;
+        if (await waitForOwner(this.#ports, this.id, end, signal)) return;
+      }
+    }
   }
 
   /** Runs on the open task, which is opened when there is none, and dropped when its memory is ahead of its log. */

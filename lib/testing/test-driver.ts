@@ -90,6 +90,7 @@ export class TestDriver {
       },
       wakeAt: async (time) => {
         this.wakeUps.push(time);
+        return time;
       },
     };
     this.#task = new Task(this.#pipeline, this.#ports);

@@ -35,6 +35,25 @@ test("what a crash loses before its commit is read from the hub again", async ()
   assert.deepEqual(values(driver), [1, 2, 3]);
 });
 
+test("what waits when another takes over is read from the hub again by its owner, unless the other has done it", async () => {
+  const { signal } = new AbortController();
+  for (const given of [1, 2]) {
+    const driver = testDriver(plain(), { commitEvery: "5s" });
+    await driver.send(reading(1, 1));
+    await driver.send(reading(2, 2));
+    const fenced = driver.task;
+    driver.restart();
+    await driver.task.handle(driver.hub.from(0, 0).slice(0, given), signal);
+    await driver.task.flush(signal);
+    const before = await driver.status();
+    assert.equal(before?.position, given);
+    await fenced.flush(signal);
+    assert.deepEqual(values(driver), [1, 2]);
+    const frames = ((await driver.status())?.sequence ?? 0) - (before?.sequence ?? 0);
+    assert.equal(frames, given === 2 ? 0 : 2, "who finds it done takes nothing over");
+  }
+});
+
 test("closing commits what waits", async () => {
   const driver = testDriver(plain(), { commitEvery: "5s" });
   await driver.send(reading(1, 1));

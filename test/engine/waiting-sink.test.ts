@@ -81,7 +81,10 @@ function partition() {
       tables: new TableCache(world, NO_CONNECTIONS),
       from: "earliest",
       onLoss: "stop",
-      wakeAt: async (time) => void wakeUps.push(time),
+      wakeAt: async (time) => {
+        wakeUps.push(time);
+        return time;
+      },
     });
   };
   const send = (...events: (Reading | { properties: Readonly<Record<string, unknown>> })[]) => {

@@ -39,8 +39,32 @@ export function faultsOf(options: SeedOptions): readonly Fault[] {
   const { seed, only } = options;
   const scenario = scenarioOf(options);
   const kinds = options.kinds ?? kindsOf(scenario, options);
-  const drawn = drawFaults(seed, kinds, HORIZON[scenario]);
+  const drawn = moreSurely(scenario, kinds, drawFaults(seed, kinds, HORIZON[scenario]));
   return only === undefined ? drawn : drawn.filter(({ index }) => only.includes(index));
+}
+
+/** When partitions move in silent runs, in promises settled: tasks have been opened, and there are events to come. */
+const MOVES: readonly number[] = [130, 195];
+/** Before which the first faults of a run come whose tasks stop early because partitions were added. */
+const BEFORE_GROWTH: readonly number[] = [60, 30, 30];
+
+/**
+ * Where events come seldom or tasks stop early, whoever sleeps or crashes may have had no task yet, and a sleep be over
+ * before another process is given an event: there the first faults come in time, and partitions move as well.
+ */
+function moreSurely(scenario: Scenario, kinds: readonly FaultKind[], drawn: readonly Fault[]): readonly Fault[] {
+  const timely = drawn.map((fault): Fault => {
+    const { index, at, value } = fault;
+    if (scenario === "growth") return { ...fault, at: Math.min(at, BEFORE_GROWTH[index] ?? at) };
+    if (scenario !== "silence" || index > 0) return fault;
+    return { ...fault, at: 65 + Math.floor(at / 2), value: value < 0.5 ? value + 0.5 : value };
+  });
+  if (scenario !== "silence" || !kinds.includes("rebalance")) return timely;
+  const index = drawn.length;
+  return [
+    ...timely,
+    ...MOVES.map((at, i): Fault => ({ index: index + i, kind: "rebalance", at, value: i / MOVES.length })),
+  ];
 }
 
 /** How many events a seed has. */

@@ -39,7 +39,9 @@ export class BusyCheck {
 
   /** A process that only looks after a task opens its log. */
   opened(task: string, by: Life): void {
-    const foreign = (this.#appends.get(task) ?? []).filter((append) => append.by !== by);
+    const appends = this.#appends.get(task) ?? [];
+    // Whoever has written since has fenced the others: it takes up again what it had.
+    const foreign = appends.slice(appends.findLastIndex((append) => append.by === by) + 1);
     const looks = (this.#looks.get(task) ?? []).filter((look) => look.by === by);
     // A process that was paused since it looked held the task then, for all it knows.
     if (by.wakesAt > (looks.at(-1)?.at ?? 0)) return;

@@ -176,8 +176,9 @@ export class Cluster {
         restAfter: TIMING.restAfter,
         patience: Math.max(TIMING.patience, 2 * settings.commitEvery),
         wakeAt: async (time, position) =>
-          wakeUps?.ask({ function: fn.pipeline.name, partition: String(partition), position }, time),
-        running: () => undefined,
+          wakeUps?.ask({ function: fn.pipeline.name, partition: String(partition), position }, time) ?? time,
+        // What it does by its alarms is work of its own, and no visit.
+        running: (work) => void during(employed, taskKey(fn, partition), () => work),
         log: SILENT,
       });
     return { life, slots: new Map(), makeSlot, attended, employed };

@@ -12,7 +12,7 @@ export const GROWTH_KINDS: readonly FaultKind[] = USUAL_KINDS.filter((kind) => !
 export function growingWorkload(options: WorkloadOptions): SimApp {
   const { seed, partitions } = options;
   const { events, ...app } = builtInWorkload(options);
-  const chosen = Math.floor(events.length * (0.3 + 0.5 * mulberry32(seed ^ 0x960)()));
+  const chosen = Math.floor(events.length * (0.6 + 0.3 * mulberry32(seed ^ 0x960)()));
   const at = events[chosen]?.at ?? 0;
   const moved = events.map((event) => {
     const { partitionKey: key } = event;

@@ -102,7 +102,7 @@ export const WAKING_MUTANTS: readonly Mutant[] = [
     "left-behind-owner-looks-for-ever",
     "an owner that was left behind comes to rest",
     "azure/slot.ts",
-    "    else if (!this.task.busy) await this.task.close();\n",
+    "    else if (!this.task.busy && this.task.flushDue === undefined) await this.task.close();\n",
     "",
   ),
 ];
