@@ -7,7 +7,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     breaks: "nothing leaves before the frame that holds it is durable",
     edits: [
       {
-        file: "engine/open-task.ts",
+        file: "engine/commits.ts",
         find: "      stamp = await log.append(frame);\n",
         replace: `      const self = this as unknown as { early?: number };
       self.early = (self.early ?? log.recovered.sequence) + 1;
@@ -17,7 +17,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
 `,
       },
       {
-        file: "engine/open-task.ts",
+        file: "engine/commits.ts",
         find: "outbox.add({ stamp, outbox: frame.outbox });",
         replace: "outbox.add({ stamp, outbox: [] });",
       },
@@ -86,7 +86,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     "loss-reported-by-a-fenced-owner",
     "an owner that was fenced says nothing of the hub",
     "engine/open-task.ts",
-    "      await this.#assertOwner();\n",
+    "      await this.#commits.assertOwner();\n",
     "",
   ),
   mutant(
@@ -161,7 +161,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
   mutant(
     "refusals-forgotten",
     "what a service will never take becomes a dead letter",
-    "engine/open-task.ts",
+    "engine/commits.ts",
     "for (const record of refusals) processor.sideRecord(record);",
     "",
   ),
@@ -175,7 +175,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
   mutant(
     "fenced-owner-goes-on",
     "an owner that was fenced drops its memory",
-    "engine/open-task.ts",
+    "engine/commits.ts",
     `    } catch (thrown) {
       this.spoiled = true;
       throw thrown;

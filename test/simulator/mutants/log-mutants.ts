@@ -44,7 +44,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
         replace: 'if (error instanceof TidemarkError && error.code !== "FENCED") throw error;',
       },
       {
-        file: "engine/open-task.ts",
+        file: "engine/commits.ts",
         find: `    } catch (thrown) {
       this.spoiled = true;
       throw thrown;

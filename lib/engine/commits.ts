@@ -1,0 +1,164 @@
+import { TidemarkError } from "../errors.ts";
+import type { Frame, FrameStamp, StoreChange } from "./frame.ts";
+import type { Meter } from "./meter.ts";
+import type { HubEvent, TaskId } from "./ports.ts";
+import type { Parts } from "./recover.ts";
+import type { Seclusion } from "./seclusion.ts";
+import type { StageFailure } from "./stage-failure.ts";
+import type { TaskPorts } from "./task.ts";
+
+/** How many processed events may wait for their commit, and how many bytes of them. */
+const WAITING_LIMIT = 50_000;
+const WAITING_BYTES = 64 * 1024 * 1024;
+
+/** A frame that is in the log and not delivered yet. */
+export interface Appended {
+  readonly stamp: FrameStamp;
+  readonly frame: Frame;
+  readonly events: readonly HubEvent[];
+  readonly started: number;
+}
+
+export interface CommitsOptions {
+  readonly id: TaskId;
+  readonly ports: TaskPorts;
+  readonly parts: Parts;
+  readonly meter: Meter;
+  readonly seclusion: Seclusion;
+}
+
+/** The way from what a task has processed to the log and on to its sinks: commit, then emit, then confirm. */
+export class Commits {
+  readonly #id: TaskId;
+  readonly #ports: TaskPorts;
+  readonly #parts: Parts;
+  readonly #meter: Meter;
+  readonly #seclusion: Seclusion;
+  /** Events that are processed and wait for their commit, and since when. */
+  #waiting: HubEvent[] = [];
+  #waitingSince = 0;
+  #waitingBytes = 0;
+  /** As far as the log knows delivery came. */
+  #confirmed: number;
+  /** The newest frame with something to deliver: the log must learn that it was. */
+  #sent: number;
+  /** When a wake-up that was asked for will come. */
+  #wakeUp = 0;
+  /** When, by the newest frame, silence will make the next result due. */
+  #idleDue: number | undefined;
+  /** Whether the memory is ahead of the log: then it must be thrown away. */
+  spoiled = false;
+
+  constructor({ id, ports, parts, meter, seclusion }: CommitsOptions) {
+    this.#id = id;
+    this.#ports = ports;
+    this.#parts = parts;
+    this.#meter = meter;
+    this.#seclusion = seclusion;
+    const { confirmed, pending, idleDue } = parts.log.recovered;
+    this.#idleDue = idleDue;
+    this.#confirmed = confirmed;
+    this.#sent = pending.at(-1)?.stamp.sequence ?? confirmed;
+    meter.opened(parts.processor);
+  }
+
+  /** When what waits for its commit should have it, milliseconds since the epoch; undefined when nothing waits. */
+  get due(): number | undefined {
+    return this.#waiting.length === 0 ? undefined : this.#waitingSince + (this.#ports.commitEvery ?? 0);
+  }
+
+  /** Whether something was delivered and the log does not say so yet. */
+  get unconfirmed(): boolean {
+    return this.#parts.outbox.pendingFrames === 0 && this.#sent > this.#confirmed;
+  }
+
+  /** Says that events are about to be processed, and how long they may wait. */
+  expect(): void {
+    if (this.#waiting.length === 0) this.#waitingSince = this.#ports.world.now();
+  }
+
+  /** Takes note of events that were processed. */
+  wait(events: readonly HubEvent[]): void {
+    for (const event of events) {
+      this.#waiting.push(event);
+      this.#waitingBytes += event.body.length;
+    }
+  }
+
+  /** Commits what waits when its time has come, or when it is too much. */
+  async commitDue(signal: AbortSignal): Promise<void> {
+    const { world, commitEvery = 0 } = this.#ports;
+    const full = this.#waiting.length >= WAITING_LIMIT || this.#waitingBytes >= WAITING_BYTES;
+    if (full || world.now() - this.#waitingSince >= commitEvery) await this.commit(signal);
+  }
+
+  /** Commits what was processed and waits for its commit. */
+  async flush(signal: AbortSignal): Promise<void> {
+    if (this.#waiting.length > 0) await this.commit(signal);
+  }
+
+  /** Appends a frame and delivers it, while no suspect event is tried: closing a frame runs code behind windows. */
+  async commit(signal: AbortSignal, notes: readonly StoreChange[] = [], held?: StageFailure): Promise<void> {
+    while (this.#seclusion.taken !== undefined) await this.#seclusion.taken;
+    await this.settle(await this.append(notes), signal, held);
+  }
+
+  /** Closes a frame and appends it; after a failure the memory is spoiled. */
+  async append(notes: readonly StoreChange[]): Promise<Appended> {
+    const { log, processor, outbox } = this.#parts;
+    const events = this.#waiting;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    const started = this.#ports.world.now();
+    let stamp: FrameStamp;
+    let frame: Frame;
+    try {
+      frame = processor.closeFrame(outbox.confirmed, notes);
+      stamp = await log.append(frame);
+    } catch (thrown) {
+      this.spoiled = true;
+      throw thrown;
+    }
+    this.#confirmed = frame.confirmed;
+    outbox.add({ stamp, outbox: frame.outbox });
+    if (frame.outbox.length > 0) this.#sent = stamp.sequence;
+    return { stamp, frame, events, started };
+  }
+
+  /** Delivers what a frame holds, and asks to be woken when silence will be due. */
+  async settle({ stamp, frame, events, started }: Appended, signal: AbortSignal, held?: StageFailure): Promise<void> {
+    const { processor, outbox } = this.#parts;
+    const committed = this.#ports.world.now();
+    await this.deliver(signal);
+    this.#meter.committed({ processor, outbox, stamp, events, started, committed, held });
+    this.#idleDue = frame.idleDue;
+    await this.askToBeWoken();
+  }
+
+  /** One request at a time is enough: when it comes, whoever answers it looks again. */
+  async askToBeWoken(): Promise<void> {
+    const { wakeAt, world } = this.#ports;
+    const idleDue = this.#idleDue;
+    if (wakeAt === undefined || idleDue === undefined) return;
+    const comesInTime = this.#wakeUp > world.now() && this.#wakeUp <= idleDue;
+    if (comesInTime) return;
+    this.#wakeUp = Math.max(idleDue, world.now() + 1);
+    this.#wakeUp = await wakeAt(this.#wakeUp, this.#parts.processor.position);
+  }
+
+  /** Delivers what is pending; what a service will never take is committed as dead letters and delivered in turn. */
+  async deliver(signal: AbortSignal): Promise<void> {
+    const { outbox, processor } = this.#parts;
+    const refusals = await outbox.deliver(signal);
+    if (refusals.length === 0) return;
+    for (const record of refusals) processor.sideRecord(record);
+    await this.commit(signal);
+  }
+
+  /** An owner that was fenced stands at an old position: what it takes for lost, another has processed. */
+  async assertOwner(): Promise<void> {
+    if (!(await this.#parts.log.superseded())) return;
+    this.spoiled = true;
+    throw new TidemarkError("FENCED", "Another owner has taken the task over.", this.#id);
+  }
+}
