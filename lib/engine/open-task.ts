@@ -4,6 +4,7 @@ import { type Plan, shapeOf, tablesOf } from "../stream/plan.ts";
 import { align, contiguous } from "./align.ts";
 import { Commits } from "./commits.ts";
 import { EventRunner } from "./event-runner.ts";
+import { Losses } from "./losses.ts";
 import { PartitionGuard } from "./partition-guard.ts";
 import type { HubEvent, PartitionBounds, TaskId } from "./ports.ts";
 import { checkSameHub, type Lasting, type Parts, recover } from "./recover.ts";
@@ -21,11 +22,13 @@ export class OpenTask {
   readonly #parts: Parts;
   readonly #commits: Commits;
   readonly #runner: EventRunner;
+  readonly #losses: Losses;
 
   private constructor(plan: Plan, id: TaskId, ports: TaskPorts, { meter, seclusion }: Lasting, parts: Parts) {
     this.#id = id;
     this.#ports = ports;
     this.#parts = parts;
+    this.#losses = new Losses(parts.log.recovered.state);
     this.#commits = new Commits({ id, ports, parts, meter, seclusion });
     this.#runner = new EventRunner({ id, ports, parts, seclusion, commits: this.#commits, tables: tablesOf(plan) });
   }
@@ -171,16 +174,17 @@ export class OpenTask {
     if (first > processor.position) await this.#lose(Math.min(first, to), signal);
   }
 
+  /** Tells of a loss that ends before a position, once, and goes on behind it or stops before it as the pipeline says. */
   async #lose(to: number, signal: AbortSignal): Promise<void> {
     const { processor } = this.#parts;
     const from = processor.position;
-    if (this.#ports.onLoss === "stop") {
-      await this.#commits.assertOwner();
-      throw eventsLost(this.#id, from, to);
-    }
-    processor.lose(to);
-    processor.sideRecord(lossRecord(this.#id, from, to, this.#ports.world.now()));
-    await this.#commits.commit(signal);
+    await this.#commits.assertOwner();
+    const stops = this.#ports.onLoss === "stop";
+    const untold = this.#losses.untoldSince(from);
+    if (untold < to) processor.sideRecord(lossRecord(this.#id, untold, to, this.#ports.world.now()));
+    if (!stops) processor.lose(to);
+    if (untold < to || !stops) await this.#commits.commit(signal, untold < to ? [this.#losses.note(to)] : []);
+    if (stops) throw eventsLost(this.#id, from, to);
   }
 }
 
@@ -188,6 +192,9 @@ function eventsLost(id: TaskId, from: number, to: number): TidemarkError {
   return new TidemarkError(
     "EVENTS_LOST",
     `The hub no longer holds sequence numbers ${from} to ${to - 1}: retention removed them before they were processed.`,
-    { ...id, fix: 'Restore them from Capture, or go on without them: handle(…, { onLoss: "continue" }).' },
+    {
+      ...id,
+      fix: 'A dead letter has the range. Restore them from Capture, or go on without them: handle(…, { onLoss: "continue" }).',
+    },
   );
 }

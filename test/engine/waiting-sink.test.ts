@@ -1,23 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createCheckpointStore } from "../../lib/checkpoint/index.ts";
 import { MARKER_PROPERTY } from "../../lib/engine/headers.ts";
-import type { SideRecord } from "../../lib/engine/side-record.ts";
 import { ALL_DELIVERED, type Sink, WAITING } from "../../lib/engine/sink.ts";
-import { TableCache } from "../../lib/engine/tables.ts";
-import { Task } from "../../lib/engine/task.ts";
 import { stream } from "../../lib/stream/stream.ts";
-import { captureSink } from "../../lib/testing/capture-sink.ts";
-import { memoryBlobs } from "../../lib/testing/memory-blobs.ts";
-import { MemoryHub } from "../../lib/testing/memory-hub.ts";
 import { memorySink } from "../../lib/testing/memory-sink.ts";
-import { NO_CONNECTIONS } from "../../lib/testing/no-connections.ts";
-import { VirtualWorld } from "../../lib/testing/virtual-world.ts";
+import { onePartition, SIGNAL, START } from "../support/one-partition.ts";
 import { type Reading, Reading as ReadingSchema, reading } from "../support/pipelines.ts";
 
 const MINUTE = 60_000;
-const START = Date.UTC(2030, 0, 1);
-const SIGNAL = new AbortController().signal;
 
 /** A sink that keeps values in its store until event time has come to the end of their minute. */
 function patientSink(name: string, received: unknown[]): Sink<Reading> {
@@ -63,40 +53,17 @@ function patientSink(name: string, received: unknown[]): Sink<Reading> {
   };
 }
 
-/** One partition over memory that outlives its tasks; `wakeUps` are the times at which a task asked to be woken. */
+/** `wakeUps` are the times at which a task asked to be woken. */
 function partition() {
-  const world = new VirtualWorld(START);
-  const hub = new MemoryHub(1, START);
-  const checkpoints = createCheckpointStore({ blobs: memoryBlobs(), world });
+  const { world, send, open: openTask } = onePartition();
   const wakeUps: number[] = [];
+  const wakeAt = async (time: number) => {
+    wakeUps.push(time);
+    return time;
+  };
   const open = (...sinks: [Sink<Reading>, ...Sink<Reading>[]]) => {
     const timed = stream("readings", ReadingSchema).eventTime((event) => event.at, { outOfOrder: 0, idle: "1s" });
-    return new Task(timed.to(...sinks), {
-      partition: "0",
-      world,
-      checkpoints,
-      reader: hub.reader(0),
-      connections: NO_CONNECTIONS,
-      sideOutput: captureSink<SideRecord>("$side", { kind: "memory", name: "side" }).sink,
-      tables: new TableCache(world, NO_CONNECTIONS),
-      from: "earliest",
-      onLoss: "stop",
-      wakeAt: async (time) => {
-        wakeUps.push(time);
-        return time;
-      },
-    });
-  };
-  const send = (...events: (Reading | { properties: Readonly<Record<string, unknown>> })[]) => {
-    for (const event of events) {
-      const properties = "properties" in event ? event.properties : {};
-      hub.publish(0, {
-        body: Buffer.from(JSON.stringify(event)),
-        enqueuedTime: START,
-        partitionKey: undefined,
-        properties,
-      });
-    }
+    return openTask(timed.to(...sinks), { wakeAt });
   };
   return { open, send, wakeUps, world };
 }

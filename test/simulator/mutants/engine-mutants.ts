@@ -1,5 +1,11 @@
 import { type Mutant, mutant } from "./mutant.ts";
 
+/*
+ * Not listed, because no run can tell it from the real thing: an owner that was fenced and does not look whether it was
+ * before it tells of a loss; telling needs an append, which is refused. A test of the engine holds the rest, one that
+ * told before it was fenced.
+ */
+
 /** Variants that break the engine. */
 export const ENGINE_MUTANTS: readonly Mutant[] = [
   {
@@ -81,13 +87,6 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     "engine/open-task.ts",
     "log.recovered.position <= bounds.next ? bounds : await ports.reader.bounds()",
     "bounds",
-  ),
-  mutant(
-    "loss-reported-by-a-fenced-owner",
-    "an owner that was fenced says nothing of the hub",
-    "engine/open-task.ts",
-    "      await this.#commits.assertOwner();\n",
-    "",
   ),
   mutant(
     "state-kept-after-a-throw",
