@@ -27,6 +27,9 @@ type PackedLedger = readonly [
 
 const WIDTH = 9;
 
+/** Holds the place of a column that nothing could ever be counted in. */
+const NO_COLUMN = 0;
+
 /** The bytes of a frame's status. */
 export function packStatus(status: Status): Uint8Array {
   const { position, watermark, confirmed, pending, openings, idleDue, start, ledger } = status;
@@ -58,7 +61,7 @@ function packLedger({ source, stages }: LedgerCounts): PackedLedger {
   for (const row of stages) {
     names.push(row.stage);
     counts.push(row.in, row.passed, row.aggregated, row.filtered, row.late, row.deadLettered);
-    counts.push(row.duplicate, row.expired, row.out);
+    counts.push(row.duplicate, NO_COLUMN, row.out);
   }
   return [[start, processed, lost, holes, control], names, counts];
 }
@@ -79,7 +82,6 @@ function unpackRow(stage: string, counts: readonly number[], at: number): StageC
     late: count(4),
     deadLettered: count(5),
     duplicate: count(6),
-    expired: count(7),
     out: count(8),
   };
 }

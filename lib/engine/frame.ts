@@ -71,7 +71,7 @@ export interface SourceCounts {
   readonly control: number;
 }
 
-/** in = passed + aggregated + filtered + late + deadLettered + duplicate + expired; out is counted apart. */
+/** in = passed + aggregated + filtered + late + deadLettered + duplicate; out is counted apart. */
 export interface StageCounts {
   readonly stage: string;
   readonly in: number;
@@ -81,6 +81,5 @@ export interface StageCounts {
   readonly late: number;
   readonly deadLettered: number;
   readonly duplicate: number;
-  readonly expired: number;
   readonly out: number;
 }

@@ -3,17 +3,7 @@ import type { LedgerCounts, SourceCounts, StageCounts } from "./frame.ts";
 import type { TaskId } from "./ports.ts";
 
 /** The columns of a stage's row: how many inputs, what became of each, and how many outputs. */
-export const COLUMNS = [
-  "in",
-  "passed",
-  "aggregated",
-  "filtered",
-  "late",
-  "deadLettered",
-  "duplicate",
-  "expired",
-  "out",
-] as const;
+export const COLUMNS = ["in", "passed", "aggregated", "filtered", "late", "deadLettered", "duplicate", "out"] as const;
 
 export type Column = (typeof COLUMNS)[number];
 
@@ -95,8 +85,7 @@ export class Ledger {
       late: at(4),
       deadLettered: at(5),
       duplicate: at(6),
-      expired: at(7),
-      out: at(8),
+      out: at(7),
     };
   }
 

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { count } from "../../lib/aggregates/index.ts";
 import type { EventContext } from "../../lib/engine/context.ts";
-import { Ledger, slotOf } from "../../lib/engine/ledger.ts";
+import { COLUMNS, Ledger, slotOf } from "../../lib/engine/ledger.ts";
 import { Operator } from "../../lib/engine/operator.ts";
 import type { Pipeline } from "../../lib/stream/pipeline.ts";
+import { tumbling } from "../../lib/stream/window.ts";
 import { testDriver } from "../../lib/testing/index.ts";
 import { anySink, type Reading, reading, readings } from "../support/pipelines.ts";
 
@@ -76,6 +78,33 @@ test("stages without state come and go from one version of a plan to the next", 
   await driver.send(reading(9, 9));
   assert.equal(driver.results().length, 3 + 2 + 3 + 2 + 2 + 1);
   assert.equal((await driver.ledger())?.stages[0]?.in, 16);
+});
+
+test("each disposition that the ledger knows is that of some event", async () => {
+  const driver = testDriver(
+    readings()
+      .filter("positive", (r) => r.value > 0)
+      .map("checked", (r) => {
+        if (r.value > 100) throw new Error("too much");
+        return r;
+      })
+      .dedupe("by-id", (r) => r.id, { within: "1h" })
+      .keyBy((r) => r.sensor)
+      .window(tumbling(10))
+      .aggregate("stats", { readings: count() })
+      .to(anySink()),
+  );
+  for (const [at, value, id] of [
+    [1, 1, "one"],
+    [2, -1, "negative"],
+    [3, 101, "large"],
+    [4, 1, "one"],
+    [25, 1, "two"],
+    [5, 1, "late"],
+  ] as const)
+    await driver.send(reading(at, value, "a", id));
+  const rows = (await driver.ledger())?.stages ?? [];
+  for (const column of COLUMNS) assert.ok(rows.reduce((sum, row) => sum + row[column], 0) > 0, column);
 });
 
 test("the source must account for every sequence number", () => {

@@ -16,15 +16,7 @@ export interface PipelineLedger {
 
 type Column = Exclude<keyof StageCounts, "stage">;
 
-const DISPOSITIONS: readonly Column[] = [
-  "passed",
-  "aggregated",
-  "filtered",
-  "late",
-  "deadLettered",
-  "duplicate",
-  "expired",
-];
+const DISPOSITIONS: readonly Column[] = ["passed", "aggregated", "filtered", "late", "deadLettered", "duplicate"];
 const COLUMNS: readonly Column[] = ["in", ...DISPOSITIONS, "out"];
 
 /** Adds up the ledgers of a pipeline's tasks and checks each of them with arithmetic of its own. */

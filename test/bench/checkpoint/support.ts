@@ -13,7 +13,7 @@ export const SHAPE: PlanShape = {
 
 export const startAtZero = async () => ({ position: 0, hubCreated: 0 });
 
-const COUNTS = { in: 0, passed: 0, aggregated: 0, filtered: 0, late: 0, deadLettered: 0, duplicate: 0, expired: 0 };
+const COUNTS = { in: 0, passed: 0, aggregated: 0, filtered: 0, late: 0, deadLettered: 0, duplicate: 0 };
 
 export const world: World = realWorld;
 

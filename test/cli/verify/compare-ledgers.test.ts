@@ -7,7 +7,7 @@ import type { FlightsFold } from "../../../lib/cli/verify/fold-flights.ts";
 import { type PipelineLedger, sumLedgers } from "../../../lib/cli/verify/ledgers.ts";
 import type { StageCounts } from "../../../lib/engine/frame.ts";
 
-const NONE = { passed: 0, aggregated: 0, filtered: 0, late: 0, deadLettered: 0, duplicate: 0, expired: 0 };
+const NONE = { passed: 0, aggregated: 0, filtered: 0, late: 0, deadLettered: 0, duplicate: 0 };
 const row = (stage: string, counts: Partial<StageCounts>): StageCounts => ({
   stage,
   in: 0,
