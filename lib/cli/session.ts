@@ -6,7 +6,7 @@ import { airportsCsv } from "./flights/airports.ts";
 import { writeLocalApp } from "./local-app.ts";
 import { declarationsOf } from "./services/declarations.ts";
 import type { PortChoice } from "./services/ports.ts";
-import { type Services, startServices } from "./services/start-services.ts";
+import { type Services, type ServicesOptions, startServices } from "./services/start-services.ts";
 
 export interface SessionOptions {
   /** Where the services keep their data. */
@@ -56,9 +56,13 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 export async function openServices({
   folder,
   ports,
-}: Pick<SessionOptions, "folder" | "ports">): Promise<{ readonly services: Services; readonly localApp: string }> {
+  onFenceNews,
+}: Pick<SessionOptions, "folder" | "ports"> & Pick<ServicesOptions, "onFenceNews">): Promise<{
+  readonly services: Services;
+  readonly localApp: string;
+}> {
   const appFolder = process.cwd();
-  const services = await startServices({ folder, ports, declared: declarationsOf(appFolder) });
+  const services = await startServices({ folder, ports, onFenceNews, declared: declarationsOf(appFolder) });
   try {
     const [localApp] = await Promise.all([
       writeLocalApp(appFolder, join(folder, "app")),

@@ -13,6 +13,7 @@ import { interrupted } from "../interrupted.ts";
 import { FLIGHTS_HUB, FLIGHTS_PARTITIONS, PIPELINES } from "../pipelines.ts";
 import { whole } from "../screen/text.ts";
 import { describeServices } from "../services/describe.ts";
+import { describeEnd } from "../services/service-ends.ts";
 import type { Services } from "../services/start-services.ts";
 import { openSession, type Session } from "../session.ts";
 import type { StartOptions } from "../start.ts";
@@ -46,7 +47,10 @@ export async function once(options: StartOptions): Promise<number> {
     const opening = openSession({ ...options, folder, onLog: watcher.log, onEvent: watcher.event });
     session = await opening;
     for (const line of describeServices(session.services)) progress.step(line);
-    const report = await Promise.race([run(session, input, options, watcher, progress), ended]);
+    const crippled = session.services.ended.then((end) => {
+      throw new TidemarkError("UNAVAILABLE", describeEnd(end));
+    });
+    const report = await Promise.race([run(session, input, options, watcher, progress), ended, crippled]);
     process.stdout.write(options.json ? `${JSON.stringify(report.json, null, 2)}\n` : summary(report, options));
     return report.verification.differences === 0 && report.verification.balanced ? 0 : 1;
   } finally {

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { TidemarkError } from "../../errors.ts";
+import { endOf, lastWordsOf } from "../../local/last-words.ts";
 import type { ChildMessage } from "./child-messages.ts";
 
 /** A service that runs in a process of its own. */
@@ -12,6 +12,8 @@ export interface ChildService<Value> {
   readonly pid: number | undefined;
   /** Resolves with the way it ended. */
   readonly exited: Promise<string>;
+  /** The last lines that it wrote to standard error. */
+  lastWords(): readonly string[];
   stop(): Promise<void>;
 }
 
@@ -25,10 +27,11 @@ export async function startChild<Value>(
   onTold: (value: unknown) => void = () => {},
 ): Promise<ChildService<Value>> {
   const child = spawn(process.execPath, [fileURLToPath(module), JSON.stringify(options)], {
-    stdio: ["ignore", "ignore", "inherit", "ipc"],
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
     env: { NODE_COMPILE_CACHE: join(tmpdir(), "tidemark-compile-cache"), ...process.env },
   });
-  const exited = once(child, "exit").then(([code, signal]) => String(signal ?? `exit code ${code}`));
+  const lastWords = lastWordsOf(child);
+  const exited = endOf(child);
   const started = Promise.withResolvers<Exclude<ChildMessage, { kind: "told" }>>();
   child.on("message", (message: ChildMessage) => {
     if (message.kind === "told") onTold(message.value);
@@ -44,7 +47,7 @@ export async function startChild<Value>(
   // The parent may end without stop(): the child notices and ends too.
   child.unref();
   child.channel?.unref();
-  return { value: answer.value as Value, pid: child.pid, exited, stop: () => stop(child, exited) };
+  return { value: answer.value as Value, pid: child.pid, exited, lastWords, stop: () => stop(child, exited) };
 }
 
 async function stop(child: ChildProcess, exited: Promise<string>): Promise<void> {

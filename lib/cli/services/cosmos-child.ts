@@ -1,5 +1,6 @@
 /** Cosmos DB in a process of its own: writing documents takes as much of a core as everything else together. */
 import { type CosmosServerOptions, startCosmosServer } from "../../local/cosmos/index.ts";
+import { FenceWatch } from "./fence-watch.ts";
 import { serve } from "./serve.ts";
 
 export interface ContainerDeclaration {
@@ -11,6 +12,8 @@ export interface ContainerDeclaration {
 export interface CosmosChildOptions {
   readonly server: CosmosServerOptions;
   readonly containers: readonly ContainerDeclaration[];
+  /** Tell the parent of every frame that wrote, and of every write that a fence should have kept out. */
+  readonly watchFences: boolean;
 }
 
 export interface CosmosChildValue {
@@ -18,8 +21,9 @@ export interface CosmosChildValue {
   readonly connectionString: string;
 }
 
-await serve(async ({ server: options, containers }: CosmosChildOptions) => {
-  const server = await startCosmosServer(options);
+await serve(async ({ server: options, containers, watchFences }: CosmosChildOptions, tell) => {
+  const watch = watchFences ? { onWrite: new FenceWatch(tell).wrote } : {};
+  const server = await startCosmosServer({ ...options, ...watch });
   for (const one of containers) server.ensureContainer(one.database, one.container, one.partitionKey);
   const value: CosmosChildValue = { port: server.port, connectionString: server.connectionString };
   return { value, stop: () => server.stop() };

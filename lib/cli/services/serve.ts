@@ -7,6 +7,8 @@ export interface Served {
   stop(): Promise<void>;
 }
 
+const LONGEST_END_MS = 4000;
+
 /**
  * Runs a service as a child process: starts it with the options of the command line, reports, and ends in good order
  * when the parent says so or is gone. What the service tells on the way, plain data, the parent hears in order.
@@ -21,11 +23,15 @@ export async function serve<Options>(
   const end = (): void => {
     if (ending) return;
     ending = true;
+    // What it needs for an end in good order may be gone as well.
+    setTimeout(() => process.exit(1), LONGEST_END_MS).unref();
     void (served?.stop() ?? Promise.resolve()).finally(() => process.exit(0));
   };
   process.on("SIGTERM", end);
   process.on("disconnect", end);
   process.on("message", (message) => message === "stop" && end());
+  // It may have gone before anybody listened.
+  if (!process.connected) return end();
   try {
     served = await start(JSON.parse(process.argv[2] ?? "{}") as Options, (value) => {
       report({ kind: "told", value });

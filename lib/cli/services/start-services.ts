@@ -4,8 +4,10 @@ import type { HubDeclaration } from "../../local/hub/index.ts";
 import { startStorage } from "../../local/storage/index.ts";
 import { type ChildService, startChild } from "./child-service.ts";
 import type { ContainerDeclaration, CosmosChildOptions, CosmosChildValue } from "./cosmos-child.ts";
+import type { FenceNews } from "./fence-watch.ts";
 import type { HubChildValue } from "./hub-child.ts";
 import { choosePorts, type PortChoice, type ServiceName, type WELL_KNOWN_PORTS } from "./ports.ts";
+import { type OwnService, type ServiceEnd, ServiceEnds } from "./service-ends.ts";
 
 export interface ServicesOptions {
   /** Where everything is kept. */
@@ -13,18 +15,14 @@ export interface ServicesOptions {
   readonly ports: PortChoice;
   /** What hub and database must hold; storage, the slowest to start, does not wait for it. */
   readonly declared: Promise<ServiceContents>;
+  /** Hears what Cosmos DB sees of the fences in its documents; absent: it does not look. */
+  readonly onFenceNews?: ((news: FenceNews) => void) | undefined;
 }
 
 export interface ServiceContents {
   readonly hubs: readonly HubDeclaration[];
   readonly containers: readonly ContainerDeclaration[];
   readonly blobContainers?: readonly string[];
-}
-
-/** One running service; stopping it leaves its data, and starting it again takes the same port. */
-export interface RunningService {
-  readonly pid: number | undefined;
-  stop(): Promise<void>;
 }
 
 export interface Services {
@@ -36,6 +34,8 @@ export interface Services {
   stopService(name: "cosmos" | "storage"): Promise<void>;
   /** Starts what was stopped, on the port it had. */
   startService(name: "cosmos" | "storage"): Promise<void>;
+  /** Resolves when one of them has ended although nobody stopped it. */
+  readonly ended: Promise<ServiceEnd>;
   stop(): Promise<void>;
 }
 
@@ -65,10 +65,15 @@ export async function startServices(options: ServicesOptions): Promise<Services>
     ChildService<CosmosChildValue>,
     Awaited<ReturnType<typeof startBlobs>>,
   ];
-  return servicesOf(options, { hub, cosmos, storage }, taken);
+  const ends = new ServiceEnds();
+  ends.watch("Event Hubs", hub);
+  ends.watch("Cosmos DB", cosmos);
+  ends.watch("Azurite", storage);
+  return servicesOf(options, { ends, hub, cosmos, storage }, taken);
 }
 
 interface Parts {
+  readonly ends: ServiceEnds;
   readonly hub: ChildService<HubChildValue>;
   cosmos: ChildService<CosmosChildValue>;
   storage: Awaited<ReturnType<typeof startBlobs>>;
@@ -76,12 +81,18 @@ interface Parts {
 
 function servicesOf(options: ServicesOptions, parts: Parts, moved: readonly ServiceName[]): Services {
   const ports = { hub: parts.hub.value.port, cosmos: parts.cosmos.value.port, ...parts.storage.ports };
+  const stop = (service: OwnService & { stop(): Promise<void> }): Promise<void> => {
+    parts.ends.expect(service);
+    return service.stop();
+  };
   const restart = {
     cosmos: async () => {
       parts.cosmos = await startCosmos(options, ports.cosmos);
+      parts.ends.watch("Cosmos DB", parts.cosmos);
     },
     storage: async () => {
       parts.storage = await startBlobs(options, ports);
+      parts.ends.watch("Azurite", parts.storage);
     },
   };
   return {
@@ -93,10 +104,11 @@ function servicesOf(options: ServicesOptions, parts: Parts, moved: readonly Serv
       TidemarkStorage: parts.storage.connectionString,
       AzureWebJobsStorage: parts.storage.connectionString,
     },
-    stopService: (name) => parts[name].stop(),
+    stopService: (name) => stop(parts[name]),
     startService: (name) => restart[name](),
+    ended: parts.ends.first,
     stop: async () => {
-      await Promise.all([parts.hub.stop(), parts.cosmos.stop(), parts.storage.stop()]);
+      await Promise.all([stop(parts.hub), stop(parts.cosmos), stop(parts.storage)]);
     },
   };
 }
@@ -108,12 +120,14 @@ async function startHub({ folder, declared }: ServicesOptions, port: number): Pr
 }
 
 async function startCosmos(
-  { folder, declared }: ServicesOptions,
+  { folder, declared, onFenceNews }: ServicesOptions,
   port: number,
 ): Promise<ChildService<CosmosChildValue>> {
   const { containers } = await declared;
-  const options: CosmosChildOptions = { server: { port, dataFile: join(folder, "cosmos.sqlite") }, containers };
-  return startChild<CosmosChildValue>("Cosmos DB", new URL("./cosmos-child.ts", import.meta.url), options);
+  const server = { port, dataFile: join(folder, "cosmos.sqlite") };
+  const options: CosmosChildOptions = { server, containers, watchFences: onFenceNews !== undefined };
+  const module = new URL("./cosmos-child.ts", import.meta.url);
+  return startChild<CosmosChildValue>("Cosmos DB", module, options, (news) => onFenceNews?.(news as FenceNews));
 }
 
 async function startBlobs(

@@ -11,10 +11,20 @@ export interface Database {
   readonly containers: Map<string, Container>;
 }
 
+/** A document that was written; one of a batch that was undone is told all the same. */
+export interface ItemWrite {
+  readonly container: string;
+  /** The document's text before; undefined when it is new. */
+  readonly before: string | undefined;
+  readonly after: string;
+}
+
 /** Everything the server stores: databases and containers, over one SQLite file (or memory). */
 export class Account {
   readonly databases = new Map<string, Database>();
   readonly now: () => number;
+  /** Hears of every document that is written. */
+  onWrite: ((write: ItemWrite) => void) | undefined;
   readonly #sqlite: DatabaseSync;
   readonly #unitsPerSecond: number | undefined;
   readonly #begin: StatementSync;
@@ -159,6 +169,7 @@ export class Account {
     const record = { number, database: database.id, databaseRid: database.rid, definition, createdAt };
     const container = new Container(this.#sqlite, record, this.now);
     container.throughput = throughputOf(this.#unitsPerSecond, this.now());
+    container.onWrite = (before, after) => this.onWrite?.({ container: container.id, before, after });
     database.containers.set(container.id, container);
     return container;
   }

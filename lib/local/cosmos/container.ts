@@ -29,6 +29,8 @@ export class Container {
   readonly now: () => number;
   readonly keyPaths: readonly (readonly string[])[];
   throughput: Throughput | undefined;
+  /** Hears of every document that is written: its text before, undefined when it is new, and after. */
+  onWrite: ((before: string | undefined, after: string) => void) | undefined;
   readonly #database: DatabaseSync;
   readonly #createdAt: number;
   readonly #etagHead: string;

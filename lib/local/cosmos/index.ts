@@ -1,11 +1,12 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { TidemarkError } from "../../errors.ts";
-import { Account } from "./account.ts";
+import { Account, type ItemWrite } from "./account.ts";
 import { throughputOf } from "./container.ts";
 import type { Fault } from "./faults.ts";
 import { type CosmosStats, HttpServer } from "./server.ts";
 
+export type { ItemWrite } from "./account.ts";
 export type { Fault } from "./faults.ts";
 export type { CosmosRequest } from "./request.ts";
 export type { CosmosStats } from "./server.ts";
@@ -21,6 +22,8 @@ export interface CosmosServerOptions {
   readonly clock?: () => number;
   /** Request units per second and container; beyond it requests get 429. Absent: no limit. */
   readonly requestUnitsPerSecond?: number;
+  /** Hears of every document that is written, before its writer does. */
+  readonly onWrite?: (write: ItemWrite) => void;
 }
 
 export interface CosmosServer {
@@ -52,6 +55,7 @@ export const emulatorKey = "C2y6yDjf5/R+ob0N8A7Cgv30VRDJIWEHLM+4QDU5DE2nQ9nDuVTq
 export async function startCosmosServer(options: CosmosServerOptions = {}): Promise<CosmosServer> {
   const { port = 8081, host = "localhost", dataFile, clock = Date.now, requestUnitsPerSecond } = options;
   const account = openAccount(dataFile, clock, requestUnitsPerSecond);
+  account.onWrite = options.onWrite;
   const http = new HttpServer(account);
   const bound = await listen(http, account, port, host);
   const endpoint = `http://localhost:${bound}/`;

@@ -138,6 +138,7 @@ function insert(container: Container, key: string, document: JsonObject, text: s
   const written = render(container, document, text, seq);
   const inserted = container.documents.insert({ ...written, key, id: document.id as string, seq });
   if (!inserted) throw conflict();
+  container.onWrite?.(undefined, written.body);
   return {
     status: 201,
     body: written.body,
@@ -155,6 +156,7 @@ function overwrite(
 ): Outcome {
   const written = render(container, document, text, row.seq);
   container.documents.update({ ...written, key, id: document.id as string, seq: row.seq });
+  container.onWrite?.(row.body, written.body);
   const charge = replaceCharge(written.body.length);
   return { status: 200, body: written.body, etag: container.etag(written.lsn), charge };
 }

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { TidemarkError } from "../../errors.ts";
+import { endOf, lastWordsOf } from "../last-words.ts";
 import type { StorageMessage, StoragePorts } from "./messages.ts";
 
 export type { StoragePorts } from "./messages.ts";
@@ -24,6 +25,10 @@ export interface Storage {
   readonly connectionString: string;
   /** The process id of Azurite's process. */
   readonly pid: number | undefined;
+  /** Resolves with the way it ended. */
+  readonly exited: Promise<string>;
+  /** The last lines that it wrote to standard error. */
+  lastWords(): readonly string[];
   /** Saves everything and ends the process. */
   stop(): Promise<void>;
 }
@@ -47,13 +52,20 @@ export async function startStorage(options: StorageOptions = {}): Promise<Storag
       fileURLToPath(new URL("./server.ts", import.meta.url)),
       JSON.stringify({ host: HOST, blobPort, queuePort, tablePort, dataFolder }),
     ],
-    { stdio: ["ignore", "ignore", "inherit", "ipc"], env: { ...process.env, NODE_COMPILE_CACHE: compileCache() } },
+    { stdio: ["ignore", "ignore", "pipe", "ipc"], env: { ...process.env, NODE_COMPILE_CACHE: compileCache() } },
   );
+  const lastWords = lastWordsOf(child);
+  const exited = endOf(child);
   const ports = await readyPorts(child);
   // The parent may end without stop(): Azurite notices and ends too.
   child.unref();
   child.channel?.unref();
-  return { ports, connectionString: connectionString(ports), pid: child.pid, stop: () => stop(child) };
+  return {
+    ports,
+    connectionString: connectionString(ports),
+    ...{ pid: child.pid, exited, lastWords },
+    stop: () => stop(child, exited),
+  };
 }
 
 /** The connection string of the emulator's public account on these ports. */
@@ -87,10 +99,9 @@ async function readyPorts(child: ChildProcess): Promise<StoragePorts> {
   throw new TidemarkError("UNAVAILABLE", `Azurite did not start: ${answer.message}.`);
 }
 
-async function stop(child: ChildProcess): Promise<void> {
+async function stop(child: ChildProcess, exited: Promise<string>): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.ref();
-  const exited = once(child, "exit");
   if (child.connected) child.send("stop");
   else child.kill("SIGTERM");
   const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);

@@ -23,6 +23,8 @@ const shutDown = (): void => {
 process.on("SIGTERM", shutDown);
 process.on("disconnect", shutDown);
 process.on("message", (message) => message === "stop" && shutDown());
+// It may have gone before anybody listened.
+if (process.send !== undefined && !process.connected) shutDown();
 
 try {
   await run();
