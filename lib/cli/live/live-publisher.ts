@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { departures } from "../flights/departures.ts";
+import { type Holding, heldBack } from "../flights/held-back.ts";
 import { flightMessages } from "../flights/messages.ts";
 import { Publisher } from "../flights/publisher.ts";
 import type { FlightFile } from "../flights/read-flights.ts";
@@ -17,6 +18,8 @@ export interface LivePublishing {
   readonly flights: FlightFile;
   readonly noise: number;
   readonly seed: number;
+  /** Flights that come late; absent: only those that left late. */
+  readonly holding?: Holding;
   /** Events per second; undefined for the pace of a first look. */
   readonly rate: number | undefined;
   /** What each partition of the hub holds already, from earlier runs. */
@@ -32,13 +35,14 @@ export interface LivePublishing {
  * or when the signal says so, with everything accepted that was taken.
  */
 export async function publishLive(options: LivePublishing): Promise<void> {
-  const { connectionString, flights, there, signal } = options;
+  const { connectionString, flights, there, signal, holding } = options;
   const { BulkSender } = await import("../../local/hub-client/bulk-sender.ts");
   const sender = new BulkSender(connectionString, FLIGHTS_HUB);
   const publisher = new Publisher(sender, FLIGHTS_PARTITIONS, there);
   const pace = new Pace(options, publisher);
+  const rows = holding === undefined ? departures(flights) : heldBack(departures(flights), holding);
   try {
-    for await (const messages of flightMessages(flights.table, departures(flights), options)) {
+    for await (const messages of flightMessages(flights.table, rows, options)) {
       for (const message of messages) {
         const taken = publisher.add(message);
         if (taken === "there") continue;
