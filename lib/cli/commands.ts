@@ -86,8 +86,8 @@ export const COMMANDS: readonly Command[] = [
       json: { type: "boolean", help: "print one JSON object on standard output and nothing else there" },
     },
     notes: [
-      "Two Functions hosts share the partitions, each a process with a worker of its own. From a seed: SIGKILL of workers and hosts; SIGSTOP, sometimes for so long that the other host takes the partitions over; Azurite and Cosmos DB away for a while.",
-      "The exit code is 0 only when the results equal a plain recomputation from the hub, every ledger balances, and partitions were taken over from a paused host. Otherwise log and data are kept.",
+      "Two Functions hosts share the partitions, each a process with a worker of its own. From a seed: SIGKILL of workers and hosts; SIGSTOP, sometimes of a host that has committed results it cannot deliver, until the other host has taken its partitions over and gone on; Azurite and Cosmos DB away for a while.",
+      "The exit code is 0 only when the results equal a plain recomputation from the hub, every ledger balances, Cosmos DB saw no write of an older frame over a newer one nor of a frame that was never committed, and a paused host woke with results that were stale by then. Otherwise log and data are kept.",
     ].join("\n"),
     run: async (values) => (await import("./torture/torture.ts")).torture(values),
   },

@@ -33,7 +33,9 @@ async function survives(...args: string[]): Promise<void> {
   assert.equal(report.kills, KILLS);
   assert.equal(report.pauses, 1);
   assert.equal(report.outages.azurite + report.outages.cosmos, 1);
-  assert.ok(report.takeovers > 0, log);
+  assert.ok(report.takeovers > 0 && report.debtors > 0, log);
+  assert.equal(report.fences.breaches, 0, log);
+  assert.ok(report.fences.frames > 20, JSON.stringify(report));
   assert.ok(report.events > 1000 && report.results > 300, JSON.stringify(report));
   assert.match(log, new RegExp(`Seed ${report.seed}:`));
 }

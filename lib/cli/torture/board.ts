@@ -2,12 +2,17 @@ import type { FunctionStatus, HostEvent, LogEntry } from "../../local/host/index
 import { StatusBoard } from "../../local/host/status.ts";
 import { parseCommitLine } from "../../telemetry/metrics.ts";
 
+/** One delivers what the old owner owes, the others go beyond it. */
+const STALE_COMMITS = 3;
+
 /** What several hosts that share partitions say, put together: who owns which, how far each task came, who took over. */
 export class Board {
   /** Tasks whose partition another instance took over, and committed on, while its owner was paused. */
   takeovers = 0;
   /** Of these, the ones whose old owner woke with a batch in hand. */
   zombies = 0;
+  /** The ones whose old owner woke with results that it had committed and not delivered. */
+  debtors = 0;
   /** Other changes of a partition's owner. */
   rebalances = 0;
   /** "pipeline/partition" → how far the last commit came that was delivered. */
@@ -46,10 +51,14 @@ export class Board {
     const task = `${commit.pipeline}/${commit.partition}`;
     this.moved(task, commit.position);
     for (const [owner, pausing] of this.#pauses) {
-      if (owner === instance || !pausing.opened.delete(task)) continue;
+      if (owner === instance) continue;
+      const commits = pausing.commits.get(task);
+      if (commits !== undefined) pausing.commits.set(task, commits + 1);
+      if (!pausing.opened.delete(task)) continue;
+      pausing.commits.set(task, 1);
       this.takeovers++;
-      pausing.done++;
       if (pausing.running.has(task)) this.zombies++;
+      if (pausing.owing.has(task)) this.debtors++;
     }
   }
 
@@ -66,17 +75,32 @@ export class Board {
 
   /** Whether an instance has a batch of a partition of its own in hand. */
   busy(instance: string): boolean {
-    return [...this.#invocations(instance).values()].some(({ task }) => this.owners.get(task) === instance);
+    return this.inHand(instance).some((task) => this.owners.get(task) === instance);
   }
 
-  pauseBegan(instance: string): void {
-    const running = new Set([...this.#invocations(instance).values()].map(({ task }) => task));
-    this.#pauses.set(instance, { running, opened: new Set(), done: 0 });
+  /** The tasks of which an instance has a batch in hand, also when another has opened their partition since. */
+  inHand(instance: string): string[] {
+    return [...new Set([...this.#invocations(instance).values()].map(({ task }) => task))];
+  }
+
+  /** `owing` are the tasks of which it has results to deliver, as far as is known: those must be taken over. */
+  pauseBegan(instance: string, owing: ReadonlySet<string> = new Set()): void {
+    const running = new Set(this.inHand(instance));
+    const opened = new Set([...owing].filter((task) => this.owners.get(task) !== instance));
+    this.#pauses.set(instance, { running, owing, opened, commits: new Map() });
   }
 
   /** Whether an instance stands still and nobody has committed on one of its partitions yet. */
   get takingOver(): boolean {
-    return [...this.#pauses.values()].some(({ done }) => done === 0);
+    return [...this.#pauses.values()].some(({ owing, commits }) => {
+      return commits.size === 0 || (owing.size > 0 && ![...owing].some((task) => commits.has(task)));
+    });
+  }
+
+  /** Whether others have gone on with everything that an instance owes, so that all of it is stale. */
+  allStale(instance: string): boolean {
+    const { owing, commits } = this.#pauses.get(instance) ?? { owing: [], commits: new Map<string, number>() };
+    return [...owing].every((task) => (commits.get(task) ?? 0) >= STALE_COMMITS);
   }
 
   pauseEnded(instance: string): void {
@@ -106,8 +130,9 @@ export class Board {
 interface Pausing {
   /** Tasks of which it had a batch in hand. */
   readonly running: ReadonlySet<string>;
+  readonly owing: ReadonlySet<string>;
   /** Tasks that another instance has opened since, and not committed on yet. */
   readonly opened: Set<string>;
-  /** How many others have committed on. */
-  done: number;
+  /** How often others have committed on each since. */
+  readonly commits: Map<string, number>;
 }

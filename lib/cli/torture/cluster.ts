@@ -5,11 +5,13 @@ import type { Watcher } from "../once/watcher.ts";
 import type { Services } from "../services/start-services.ts";
 import { WORKER_HEAP } from "../session.ts";
 import { Board } from "./board.ts";
+import { Guard } from "./guard.ts";
 import { Instance, type InstanceEvents } from "./instance.ts";
 import type { Journal } from "./journal.ts";
+import { until } from "./truce.ts";
 
 /** Milliseconds after which the partitions of an instance that does not renew them are free for others. */
-export const EXPIRY_MS = 5000;
+export const EXPIRY_MS = 4000;
 const BALANCE_MS = 1000;
 /** One gives a failed batch up and checkpoints it: what it skipped must be read from the hub again. */
 const INSTANCES = [
@@ -21,6 +23,7 @@ const INSTANCES = [
 export class Cluster {
   readonly board: Board = new Board();
   readonly instances: readonly Instance[];
+  readonly #guard = new Guard();
 
   private constructor(appFolder: string, settings: Services["settings"], watcher: Watcher, journal: Journal) {
     const { board } = this;
@@ -40,7 +43,9 @@ export class Cluster {
       note: (instance, text) => journal.note(`instance ${instance} ${text}`),
     };
     const options = { appFolder, settings: { ...settings }, nodeArgs: WORKER_HEAP };
-    this.instances = INSTANCES.map(({ name, retries }) => new Instance(name, { ...options, retries }, events));
+    this.instances = INSTANCES.map(({ name, retries }) => {
+      return new Instance(name, { ...options, retries }, events, this.#guard);
+    });
   }
 
   /** Starts every instance; resolves when all of them work. */
@@ -61,6 +66,14 @@ export class Cluster {
     return cluster;
   }
 
+  /** One of the instances that work, chosen by a share of one; waits until there is one. */
+  async oneAtWork(share: number, signal: AbortSignal): Promise<Instance> {
+    const working = (): Instance[] => this.instances.filter((instance) => instance.working);
+    await until(() => working().length > 0, signal);
+    const choice = working();
+    return choice[Math.floor(share * choice.length)] as Instance;
+  }
+
   /** What all hosts report, as if they were one. */
   status(): FunctionStatus[] {
     return this.board.status();
@@ -68,6 +81,7 @@ export class Cluster {
 
   async stop(): Promise<void> {
     await Promise.all(this.instances.map((instance) => instance.stop()));
+    await this.#guard.close();
   }
 }
 

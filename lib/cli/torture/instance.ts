@@ -3,6 +3,7 @@ import { messageOf } from "../../errors.ts";
 import type { HostEvent, LogEntry } from "../../local/host/index.ts";
 import { parseCommitLine } from "../../telemetry/metrics.ts";
 import { type ChildService, startChild } from "../services/child-service.ts";
+import type { Guard } from "./guard.ts";
 import type { InstanceOptions, Told } from "./instance-child.ts";
 
 export interface InstanceEvents {
@@ -21,19 +22,21 @@ export class Instance {
   readonly name: string;
   readonly #options: Omit<InstanceOptions, "instanceId">;
   readonly #events: InstanceEvents;
+  readonly #guard: Guard;
   readonly #stopped = new AbortController();
   #host: ChildService<undefined> | undefined;
-  #worker: { readonly pid: number; readonly ready: boolean; committed: boolean } | undefined;
+  #worker: { readonly pid: number; readonly ready: boolean; readonly committed: Set<string> } | undefined;
   #paused = false;
   #startMs = 0;
   /** Counts the hosts: the name under which one owns partitions dies with it when its replacement is another. */
   #incarnation = 0;
   #id = 0;
 
-  constructor(name: string, options: Omit<InstanceOptions, "instanceId">, events: InstanceEvents) {
+  constructor(name: string, options: Omit<InstanceOptions, "instanceId">, events: InstanceEvents, guard: Guard) {
     this.name = name;
     this.#options = options;
     this.#events = events;
+    this.#guard = guard;
   }
 
   /** Whether a worker is there that works. */
@@ -41,9 +44,9 @@ export class Instance {
     return this.up && this.#worker?.ready === true;
   }
 
-  /** Whether this worker has committed something since it was started. */
-  get committed(): boolean {
-    return this.#worker?.committed ?? false;
+  /** Tasks, "pipeline/partition", of which this worker has committed and delivered something since it was started. */
+  get committed(): ReadonlySet<string> {
+    return this.#worker?.committed ?? new Set();
   }
 
   /** Whether the host runs and is not paused. */
@@ -101,14 +104,14 @@ export class Instance {
   async pause(how: { whole: boolean; hostFirst: boolean; apartMs: number }, lasts: Promise<void>): Promise<void> {
     const pids = [how.whole ? this.#host?.pid : undefined, this.#worker?.pid];
     this.#paused = true;
-    for (const pid of pids) this.#signal("SIGSTOP", pid);
+    for (const pid of pids) this.#halt(pid);
     try {
       await lasts;
     } finally {
       const [first, second] = how.hostFirst ? pids : pids.toReversed();
-      this.#signal("SIGCONT", first);
+      this.#goOn(first);
       if (how.whole) await sleep(how.apartMs, undefined, { signal: this.#stopped.signal }).catch(() => {});
-      this.#signal("SIGCONT", second);
+      this.#goOn(second);
       this.#paused = false;
     }
   }
@@ -116,7 +119,7 @@ export class Instance {
   /** Ends host and worker in good order, and starts no other. */
   async stop(): Promise<void> {
     this.#stopped.abort();
-    for (const pid of [this.#host?.pid, this.#worker?.pid]) this.#signal("SIGCONT", pid);
+    for (const pid of [this.#host?.pid, this.#worker?.pid]) this.#goOn(pid);
     await this.#host?.stop();
   }
 
@@ -130,14 +133,15 @@ export class Instance {
 
   #told(told: Told): void {
     if (told.kind === "log") {
-      if (this.#worker !== undefined && parseCommitLine(told.entry.message)) this.#worker.committed = true;
+      const commit = parseCommitLine(told.entry.message);
+      if (commit !== undefined) this.#worker?.committed.add(`${commit.pipeline}/${commit.partition}`);
       this.#events.log(this.name, told.entry);
       return;
     }
     const { event } = told;
-    if (event.kind === "worker-started") this.#worker = { pid: event.pid, ready: false, committed: false };
+    if (event.kind === "worker-started") this.#worker = { pid: event.pid, ready: false, committed: new Set() };
     if (event.kind === "worker-ready") {
-      this.#worker = { pid: event.pid, ready: true, committed: false };
+      this.#worker = { pid: event.pid, ready: true, committed: new Set() };
       this.#startMs = event.ms;
     }
     if (event.kind === "worker-died" && this.#worker?.pid === event.pid) this.#worker = undefined;
@@ -162,6 +166,18 @@ export class Instance {
     this.#host = undefined;
     this.#worker = undefined;
     this.#events.gone(this.name);
+  }
+
+  #halt(pid: number | undefined): void {
+    if (pid === undefined) return;
+    this.#guard.stopping(pid);
+    this.#signal("SIGSTOP", pid);
+  }
+
+  #goOn(pid: number | undefined): void {
+    if (pid === undefined) return;
+    this.#signal("SIGCONT", pid);
+    this.#guard.continued(pid);
   }
 
   #signal(signal: NodeJS.Signals, pid: number | undefined): void {

@@ -15,6 +15,8 @@ export interface TortureReport {
   readonly takeovers: number;
   /** … and how many of those owners woke with a batch in hand. */
   readonly zombies: number;
+  /** … and how many woke with results that were committed and not delivered, and stale by then. */
+  readonly debtors: number;
   /** Other changes of a partition's owner. */
   readonly rebalances: number;
   readonly events: number;
@@ -22,6 +24,8 @@ export interface TortureReport {
   readonly results: number;
   readonly differences: number;
   readonly ledger: { readonly balanced: boolean };
+  /** What Cosmos DB saw while it ran: writes over something newer, and frames that wrote and were never committed. */
+  readonly fences: FenceFindings;
   /** How long tasks that had work did not move. */
   readonly stalls: {
     /** With no fault in force from beginning to end. */
@@ -38,22 +42,31 @@ export interface TortureReport {
   readonly seed: number;
 }
 
+export interface FenceFindings {
+  /** None may be. */
+  readonly breaches: number;
+  /** Frames that wrote documents, each of them found in its log. */
+  readonly frames: number;
+}
+
 export interface Findings {
   readonly counts: FaultCounts;
   readonly board: Board;
   readonly stalls: StallWatch;
   readonly verification: Verification;
+  readonly fences: FenceFindings;
   readonly seconds: number;
   readonly seed: number;
 }
 
-export function makeReport({ counts, board, stalls, verification, seconds, seed }: Findings): TortureReport {
+export function makeReport(findings: Findings): TortureReport {
+  const { counts, board, stalls, verification, fences, seconds, seed } = findings;
   const { events, results, differences, balanced } = verification;
-  const { takeovers, zombies, rebalances } = board;
+  const { takeovers, zombies, debtors, rebalances } = board;
   const { longest, longestUnderFire, long } = stalls;
   return {
-    ...{ kills: counts.kills, pauses: counts.pauses, outages: counts.outages, takeovers, zombies, rebalances },
-    ...{ events, results, differences, ledger: { balanced } },
+    ...{ kills: counts.kills, pauses: counts.pauses, outages: counts.outages, takeovers, zombies, debtors, rebalances },
+    ...{ events, results, differences, ledger: { balanced }, fences },
     stalls: {
       longestSeconds: tenths(longest?.ms),
       longestOf: longest?.task ?? null,

@@ -24,7 +24,11 @@ export interface Pause extends Timed {
   readonly target: number;
   /** Host and worker stand still for so long that another instance takes their partitions over. */
   readonly takeOver: boolean;
+  /** Such an instance is stopped when it has committed results that it cannot deliver, as Cosmos DB is away. */
+  readonly owing: boolean;
   readonly ms: number;
+  /** How much longer at most, when another has committed in its place: until all that it owes is stale. */
+  readonly lingerMs: number;
   /** Which of the two wakes first, and by how many milliseconds. */
   readonly hostFirst: boolean;
   readonly apartMs: number;
@@ -47,8 +51,10 @@ export interface Schedule {
   readonly ms: number;
 }
 
-const KILL_MS = 1500;
-const KILLS_A_TAKE_OVER = 20;
+const KILL_MS = 1300;
+const KILLS_A_TAKE_OVER = 12;
+/** Of the pauses that end in a take-over; the first of a run is always one of them. */
+const OWING_SHARE = 0.8;
 const KILLS_A_SHORT_PAUSE = 10;
 const KILLS_AN_OUTAGE = 12;
 const LEAST_GAP_MS = 300;
@@ -73,8 +79,11 @@ export function makeSchedule(seed: number, kills: number, expiryMs: number): Sch
   const takeOvers = Math.max(1, Math.round(kills / KILLS_A_TAKE_OVER));
   const pauses = shuffled(takeOvers + Math.round(kills / KILLS_A_SHORT_PAUSE), random).map((rank) => {
     const takeOver = rank < takeOvers;
-    const length = takeOver ? expiryMs + between(1500, 4000) : between(200, 2500);
-    return { ms: length, takeOver, target: random(), hostFirst: random() < 0.5, apartMs: between(0, 400) };
+    const owing = rank === 0 || (takeOver && random() < OWING_SHARE);
+    const length = takeOver ? expiryMs : between(200, 2500);
+    const lingerMs = between(3000, 8000);
+    const wake = { target: random(), hostFirst: random() < 0.5, apartMs: between(0, 400) };
+    return { ms: length, takeOver, owing, lingerMs, ...wake };
   });
   const first = random() < 0.5 ? 0 : 1;
   const outages = Array.from({ length: Math.max(1, Math.round(kills / KILLS_AN_OUTAGE)) }, (_, index) => {

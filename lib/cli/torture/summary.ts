@@ -4,7 +4,7 @@ import { left, right, whole } from "../screen/text.ts";
 import type { FinishedTorture } from "./torture.ts";
 
 /** What a run prints when it is over. */
-export function summary({ report, verification, toothless }: FinishedTorture): string {
+export function summary({ report, verification, breaches, toothless }: FinishedTorture): string {
   const paint = createPaint(wantsColours(process.stdout, process.env));
   const { outages, stalls } = report;
   const stall = stalls.longestOf === null ? "none" : `${stalls.longestSeconds.toFixed(1)} s (${stalls.longestOf})`;
@@ -15,6 +15,7 @@ export function summary({ report, verification, toothless }: FinishedTorture): s
     ["Cosmos DB away", `${outages.cosmos} times`],
     ["partitions taken over", whole(report.takeovers)],
     ["  whose owner woke at work", whole(report.zombies)],
+    ["  whose owner woke with stale results", whole(report.debtors)],
     ["other changes of owner", whole(report.rebalances)],
     ["events", whole(report.events)],
     ["documents", whole(report.results)],
@@ -24,6 +25,7 @@ export function summary({ report, verification, toothless }: FinishedTorture): s
     ["seed", String(report.seed)],
   ];
   const table = rows.map(([name, value]) => `  ${left(paint.dim(name), 28)}${right(value, 24)}`);
+  const broken = breaches.map((text) => `  ${paint.bad("✘")} ${text}`);
   const weak = toothless === undefined ? [] : [`  ${paint.bad("✘")} ${toothless}`];
-  return `\n${[...table, "", ...verdict(verification, paint), ...weak].join("\n")}\n`;
+  return `\n${[...table, "", ...verdict(verification, paint), ...broken, ...weak].join("\n")}\n`;
 }

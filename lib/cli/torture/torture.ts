@@ -2,12 +2,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { CheckpointStore } from "../../checkpoint/index.ts";
 import { messageOf, TidemarkError } from "../../errors.ts";
 import type { OptionValues } from "../command.ts";
 import { interrupted } from "../interrupted.ts";
 import { waitForEnd } from "../once/once.ts";
 import { Progress } from "../once/progress.ts";
 import { Watcher } from "../once/watcher.ts";
+import { describeEnd } from "../services/service-ends.ts";
 import type { Services } from "../services/start-services.ts";
 import { openServices } from "../session.ts";
 import { openLogs } from "../task-logs.ts";
@@ -15,6 +17,7 @@ import type { Verification } from "../verify/verify.ts";
 import { Cluster, EXPIRY_MS } from "./cluster.ts";
 import { diagnose } from "./diagnosis.ts";
 import { feed } from "./feed.ts";
+import { FenceAudit } from "./fence-audit.ts";
 import { type FaultCounts, inject } from "./inject.ts";
 import { Journal } from "./journal.ts";
 import { readOptions, type TortureOptions } from "./options.ts";
@@ -23,10 +26,12 @@ import { makeReport, type TortureReport } from "./report.ts";
 import { makeSchedule, type OutageService, type Schedule } from "./schedule.ts";
 import { StatusLine } from "./status-line.ts";
 import { summary } from "./summary.ts";
+import { Truce } from "./truce.ts";
 
 /** Events go on for so long after the last fault, so that nothing ends in the middle of one. */
 const CALM_MS = 1500;
-const TOOTHLESS = "No partition was taken over from a paused instance: the run proves too little.";
+const TOOTHLESS =
+  "No paused instance woke with results that another had delivered meanwhile: the run proves too little.";
 /** Generous, since the machine may have other things to do: what matters is that it ends. */
 const LEAST_DEADLINE_MS = 300_000;
 /** On a machine that is too slow for the faults, publishing slows down: what is left to do at the end stays bounded. */
@@ -59,6 +64,8 @@ export async function torture(values: OptionValues): Promise<number> {
 export interface FinishedTorture {
   readonly report: TortureReport;
   readonly verification: Verification;
+  /** What Cosmos DB saw of fences that did not hold, the first of it in words. */
+  readonly breaches: readonly string[];
   /** Why the run proves less than it should, if so. */
   readonly toothless: string | undefined;
 }
@@ -72,6 +79,9 @@ class Torture {
   readonly #ended = new AbortController();
   readonly #counts: FaultCounts = { kills: 0, pauses: 0, outages: { azurite: 0, cosmos: 0 } };
   readonly #away = new Set<OutageService>();
+  readonly #fences = new FenceAudit((text) => this.#say(`Breach: ${text}`));
+  /** A service has ended by itself. */
+  #crippled = false;
   #services: Services | undefined;
   #cluster: Cluster | undefined;
   #pulse: Pulse | undefined;
@@ -102,13 +112,13 @@ class Torture {
       const finished = await Promise.race([this.#whole(schedule), stopped, deadline]);
       this.#progress.watch(undefined);
       process.stdout.write(json ? `${JSON.stringify(finished.report)}\n` : summary(finished));
-      if (json) for (const text of finished.verification.firstDifferences) process.stderr.write(`  ${text}\n`);
-      if (json && finished.toothless !== undefined) process.stderr.write(`${finished.toothless}\n`);
-      const { differences, balanced } = finished.verification;
-      return differences === 0 && balanced && finished.toothless === undefined ? 0 : 1;
+      const { verification, breaches, toothless } = finished;
+      const wrong = [...verification.firstDifferences, ...breaches, ...(toothless === undefined ? [] : [toothless])];
+      if (json) for (const text of wrong) process.stderr.write(`  ${text}\n`);
+      return wrong.length === 0 && verification.differences === 0 && verification.balanced ? 0 : 1;
     } catch (error) {
       this.#progress.watch(undefined);
-      await this.#explain();
+      if (!this.#crippled) await this.#explain();
       throw error;
     }
   }
@@ -124,8 +134,22 @@ class Torture {
   }
 
   async #whole(schedule: Schedule): Promise<FinishedTorture> {
-    const { services, localApp } = await openServices({ folder: this.#folder, ports: "free" });
+    const onFenceNews = this.#fences.heard;
+    const { services, localApp } = await openServices({ folder: this.#folder, ports: "free", onFenceNews });
     this.#services = services;
+    return await Promise.race([this.#run(schedule, services, localApp), this.#serviceEnds(services)]);
+  }
+
+  /** Rejects when a service has ended by itself: nothing more will come of the run. */
+  async #serviceEnds(services: Services): Promise<never> {
+    const end = await services.ended;
+    this.#crippled = true;
+    const text = describeEnd(end);
+    this.#journal.note(text);
+    throw new TidemarkError("UNAVAILABLE", text);
+  }
+
+  async #run(schedule: Schedule, services: Services, localApp: string): Promise<FinishedTorture> {
     const cluster = await Cluster.start(localApp, services.settings, this.#watcher, this.#journal);
     this.#cluster = cluster;
     const logs = await openLogs(services.settings.TidemarkStorage);
@@ -137,7 +161,7 @@ class Torture {
     this.#pulse = pulse;
     pulse.start();
     const started = performance.now();
-    await this.#publishAndInject(schedule, services, cluster, pulse);
+    await this.#publishAndInject(schedule, { services, cluster, pulse, logs });
     this.#say("Every fault is over; waiting until every window has closed …");
     const states = await waitForEnd({ services, host: cluster }, this.#watcher);
     const seconds = (performance.now() - started) / 1000;
@@ -145,13 +169,27 @@ class Torture {
     this.#say(`Every window has closed after ${seconds.toFixed(1)} s; reading everything again to verify it …`);
     const { verify } = await import("../verify/verify.ts");
     const verification = await verify({ settings: services.settings, logs: states, documents: true });
+    const frames = await this.#fences.compareWithLogs(services.settings.TidemarkStorage);
+    const fences = { breaches: this.#fences.breaches, frames };
     const { seed } = this.#options;
     const { board } = cluster;
-    const report = makeReport({ counts: this.#counts, board, stalls: pulse.stalls, verification, seconds, seed });
-    return { report, verification, toothless: report.takeovers > 0 ? undefined : TOOTHLESS };
+    const report = makeReport({
+      counts: this.#counts,
+      board,
+      stalls: pulse.stalls,
+      verification,
+      fences,
+      seconds,
+      seed,
+    });
+    const toothless = report.debtors > 0 ? undefined : TOOTHLESS;
+    return { report, verification, breaches: this.#fences.first, toothless };
   }
 
-  async #publishAndInject(schedule: Schedule, services: Services, cluster: Cluster, pulse: Pulse): Promise<void> {
+  async #publishAndInject(
+    schedule: Schedule,
+    { services, cluster, pulse, logs }: { services: Services; cluster: Cluster; pulse: Pulse; logs: CheckpointStore },
+  ): Promise<void> {
     const { rate, noise, seed, kills } = this.#options;
     const enough = new AbortController();
     const line = new StatusLine(process.stderr, kills);
@@ -163,7 +201,8 @@ class Torture {
       onPublished: (events) => line.published(events),
     });
     const faults = inject({
-      ...{ schedule, cluster, services, signal: this.#ended.signal, away: this.#away, counts: this.#counts },
+      ...{ schedule, cluster, services, logs, truce: new Truce() },
+      ...{ signal: this.#ended.signal, away: this.#away, counts: this.#counts },
       onFault: (kind, text) => {
         this.#journal.note(text);
         line.hit(text);

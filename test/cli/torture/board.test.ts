@@ -58,3 +58,27 @@ test("what an instance had in hand is over when it is gone", () => {
   opened(board, "b");
   assert.equal(board.rebalances, 1);
 });
+
+test("an owner that owes results is a debtor when one of those tasks was taken over, and stale when others went beyond", () => {
+  const board = new Board();
+  opened(board, "a");
+  began(board, "a");
+  board.pauseBegan("a", new Set(["delays/0", "delays/1"]));
+  opened(board, "b");
+  committed(board, "b", 1);
+  assert.deepEqual([board.debtors, board.zombies, board.takingOver], [1, 1, false]);
+  for (const position of [2, 3]) committed(board, "b", position);
+  assert.equal(board.allStale("a"), false, "nobody has gone on with delays/1");
+});
+
+test("a partition that another had opened before its owner was stopped counts once the other has committed", () => {
+  const board = new Board();
+  opened(board, "a");
+  began(board, "a");
+  opened(board, "b");
+  assert.deepEqual([board.busy("a"), board.inHand("a")], [false, ["delays/0"]]);
+  board.pauseBegan("a", new Set(["delays/0"]));
+  assert.equal(board.takingOver, true);
+  for (const position of [1, 2, 3]) committed(board, "b", position);
+  assert.deepEqual([board.debtors, board.takingOver, board.allStale("a")], [1, false, true]);
+});

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { after, test } from "node:test";
+import { LAUNCHER, temporaryAppFolder } from "./app-folder.ts";
+import { eventually, processesWith } from "./processes.ts";
+
+const folder = temporaryAppFolder();
+after(() => folder.remove());
+
+/** Long enough for a busy machine; what is measured from here on is much less. */
+const STARTS_WITHIN_MS = 60_000;
+const ENDS_WITHIN_MS = 10_000;
+
+/** A torture whose processes can be told from others by a folder of their own for temporary files. */
+function torture(name: string, kills: number) {
+  const temporary = join(folder.path, name);
+  mkdirSync(temporary);
+  const child = spawn(
+    process.execPath,
+    [LAUNCHER, "torture", "--kills", String(kills), "--seed", "3", "--rate", "200"],
+    {
+      cwd: folder.path,
+      stdio: ["ignore", "ignore", "pipe"],
+      env: { NODE_COMPILE_CACHE: join(tmpdir(), "tidemark-compile-cache"), ...process.env, TMPDIR: temporary },
+    },
+  );
+  return { child, log: text(child.stderr), processes: () => processesWith(`TMPDIR=${temporary}`) };
+}
+
+async function says(child: ChildProcess, word: string): Promise<void> {
+  const ended = once(child, "exit").then(() => assert.fail(`It ended before it said "${word}".`));
+  const said = new Promise<void>((resolve) => {
+    child.stderr?.on("data", (chunk: Buffer | string) => String(chunk).includes(word) && resolve());
+  });
+  await Promise.race([said, ended]);
+}
+
+test("a torture whose service dies says at once which one, how and what it said last, and leaves nothing behind", {
+  skip: process.platform !== "linux",
+  timeout: 3 * STARTS_WITHIN_MS,
+}, async (t) => {
+  const services = [
+    { title: "Azurite", module: "storage/server.ts" },
+    { title: "Cosmos DB", module: "cosmos-child.ts" },
+  ];
+  for (const { title, module } of services) {
+    await t.test(title, async () => {
+      // With so many kills to come, the outages and pauses are still far when the first one strikes.
+      const { child, log, processes } = torture(module.replaceAll(/\W/g, "-"), 100);
+      await says(child, "kill ");
+      const service = processes().find(({ command }) => command.includes(module));
+      assert.ok(service, "the service runs");
+      process.kill(service.pid, "SIGKILL");
+      const killed = performance.now();
+      const [code] = await once(child, "exit");
+      const milliseconds = performance.now() - killed;
+      assert.equal(code, 1);
+      assert.match(await log, new RegExp(`${title} \\(process ${service.pid}\\) ended by itself with SIGKILL`));
+      assert.ok(milliseconds < ENDS_WITHIN_MS, `it ended after ${milliseconds} ms`);
+      const left = await eventually(ENDS_WITHIN_MS, () => (processes().length === 0 ? [] : undefined));
+      assert.ok(left, JSON.stringify(processes()));
+    });
+  }
+});
+
+test("a torture that is killed itself leaves no process behind, not even one that it had stopped", {
+  skip: process.platform !== "linux",
+  timeout: 3 * STARTS_WITHIN_MS,
+}, async () => {
+  const { child, processes } = torture("killed", 1);
+  await says(child, "paused instance");
+  assert.ok(processes().length >= 5, "services, hosts and workers run");
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  const gone = await eventually(ENDS_WITHIN_MS, () => (processes().length === 0 ? true : undefined));
+  assert.ok(gone, `still there: ${JSON.stringify(processes())}`);
+});
