@@ -63,9 +63,7 @@ export async function live(options: StartOptions): Promise<number> {
   results?.close();
   await Promise.all([hubs.close(), session.stop()]);
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
-  process.stdout.write(
-    `Stopped in ${seconds} s. \`npm start\` goes on from here; \`npm start -- --fresh\` begins anew.\n`,
-  );
+  process.stdout.write(` Stopped in ${seconds} s. npm start goes on from here; npm start -- --fresh begins anew.\n`);
   return 0;
 }
 

@@ -1,3 +1,4 @@
+import { createPaint, type Paint, wantsColours } from "../screen/paint.ts";
 import { clip, clock, whole } from "../screen/text.ts";
 
 const INTERVAL_MS = 1000;
@@ -5,6 +6,7 @@ const INTERVAL_MS = 1000;
 /** Says on standard error how far a run has come: in place on a terminal, else a line now and then. */
 export class Progress {
   readonly #stream: NodeJS.WriteStream;
+  readonly #paint: Paint;
   readonly #started = performance.now();
   #timer: NodeJS.Timeout | undefined;
   #status: (() => string) | undefined;
@@ -12,6 +14,7 @@ export class Progress {
 
   constructor(stream: NodeJS.WriteStream) {
     this.#stream = stream;
+    this.#paint = createPaint(wantsColours(stream, process.env));
   }
 
   /** A step that has begun, or is done. */
@@ -43,8 +46,13 @@ export class Progress {
   }
 
   #time(): string {
-    return clock(performance.now() - this.#started);
+    return this.#paint.dim(clock(performance.now() - this.#started));
   }
+}
+
+/** "1 kill", "2 kills" */
+export function counted(count: number, what: string): string {
+  return `${whole(count)} ${what}${count === 1 ? "" : "s"}`;
 }
 
 /** "12,000 of 20,000" */

@@ -1,6 +1,6 @@
 import { bar, sparkline } from "./glyphs.ts";
 import type { Paint } from "./paint.ts";
-import { clip, clock, cut, hour, instant, left, minutes, right, whole } from "./text.ts";
+import { clip, clock, cut, hour, instant, left, minutes, right, whole, widthOf } from "./text.ts";
 import type { AirportView, LiveView, PipelineView } from "./view.ts";
 
 export interface Size {
@@ -15,8 +15,8 @@ const NOTES = 3;
 
 /** Draws the whole screen: at most as many lines as there are rows, none wider than the columns. */
 export function draw(view: LiveView, size: Size, paint: Paint): string[] {
-  const head = [...title(view, size, paint), ...pipelines(view.pipelines, paint), ""];
-  const foot = ["", ...footer(view, paint)];
+  const head = [...title(view, size, paint), ...pipelines(view.pipelines, size, paint), ""];
+  const foot = ["", ...footer(view, size, paint)];
   const room = Math.max(0, size.rows - 1 - head.length - foot.length - 1);
   const lines = [...head, ...airports(view.airports.slice(0, room), size, paint), ...foot];
   return lines.slice(0, Math.max(1, size.rows - 1)).map((line) => clip(line, size.columns));
@@ -33,11 +33,23 @@ function title(view: LiveView, size: Size, paint: Paint): string[] {
   return ["", ` ${left(name, gap - 8)}${right(time, 7)}`, "", ` ${left(spark, RATE_COLUMNS)}  ${rate}   ${total}`, ""];
 }
 
-function pipelines(rows: readonly PipelineView[], paint: Paint): string[] {
-  const header = ["pipeline", "events/s", "event time has come to", "lag", "late", "dead letters", "duplicates"];
-  const line = ([name, rate, mark, lag, late, dead, twice]: readonly string[]) =>
-    ` ${left(name ?? "", 10)}${right(rate ?? "", 10)}   ${left(mark ?? "", 23)}${right(lag ?? "", 8)}` +
-    `${right(late ?? "", 8)}${right(dead ?? "", 14)}${right(twice ?? "", 12)}`;
+/** Columns of the pipelines' table: name, events/s, event time, lag, late, dead letters, duplicates. */
+const WIDE = [10, 10, 26, 8, 8, 14, 12] as const;
+/** The same within 80 columns. */
+const NARROW = [8, 10, 22, 6, 7, 14, 12] as const;
+
+function pipelines(rows: readonly PipelineView[], size: Size, paint: Paint): string[] {
+  const wide = size.columns > WIDE.reduce((sum, columns) => sum + columns, 1);
+  const widths = wide ? WIDE : NARROW;
+  const time = wide ? "event time has come to" : "event time";
+  const header = ["pipeline", "events/s", time, "lag", "late", "dead letters", "duplicates"];
+  const line = (texts: readonly string[]): string =>
+    texts.reduce((row, text, at) => {
+      const columns = widths[at] as number;
+      if (at === 0) return row + left(text, columns);
+      // The air before a text that stands on the left is what the wide table has more of.
+      return row + (at === 2 ? `${wide ? "   " : "  "}${left(text, columns - (wide ? 3 : 2))}` : right(text, columns));
+    }, " ");
   const body = rows.map((row) =>
     line([
       paint.bold(row.name),
@@ -54,12 +66,23 @@ function pipelines(rows: readonly PipelineView[], paint: Paint): string[] {
 
 /** Columns beside the airport's name, the bar and the history. */
 const FIXED_COLUMNS = 57;
+const READABLE_NAME = 14;
+const LONGEST_NAME = 30;
+const MOST_BARS = 24;
+/** A shorter bar says less than the number beside it. */
+const LEAST_BARS = 8;
+
+/** Shares what a line has to spare: a name that can be read first, then the history, then the bar. */
+function share(spare: number): Record<"names" | "bars" | "history", number> {
+  const names = Math.max(0, Math.min(LONGEST_NAME, spare, Math.max(READABLE_NAME, Math.floor(spare * 0.35))));
+  const rest = Math.max(0, spare - names - 4);
+  const history = rest < 2 * LEAST_BARS ? rest : Math.min(MOST_BARS, Math.floor(rest * 0.55));
+  const bars = rest < 2 * LEAST_BARS ? 0 : Math.min(MOST_BARS, rest - history);
+  return { names, bars, history };
+}
 
 function airports(rows: readonly AirportView[], size: Size, paint: Paint): string[] {
-  const spare = size.columns - FIXED_COLUMNS;
-  const history = Math.max(0, Math.min(24, Math.floor(spare * 0.35)));
-  const bars = Math.max(0, Math.min(24, Math.floor(spare * 0.3)));
-  const names = Math.max(0, Math.min(30, spare - history - bars - 4));
+  const { names, bars, history } = share(size.columns - FIXED_COLUMNS);
   const header =
     ` ${left("", 5)}${left("airport", names)} ${left("", 3)} ${left("hour (UTC)", 12)}${right("flights", 8)}` +
     `${right("delayed", 9)}${right("p95", 9)}${right("avg", 9)}  ${left(bars > 6 ? "minutes" : "", bars)}  ${left(history > 8 ? "by hour" : "", history)}`;
@@ -84,16 +107,34 @@ function heatOf(value: number | undefined, paint: Paint): string {
   return value === undefined ? " " : paint.heat(value / FULL_BAR_MINUTES, sparkline([value], 0, FULL_BAR_MINUTES));
 }
 
-function footer(view: LiveView, paint: Paint): string[] {
+function footer(view: LiveView, size: Size, paint: Paint): string[] {
   const documents = Object.entries(view.documents).map(([name, count]) => `${name} ${paint.bold(whole(count))}`);
   const places = view.places.map(([name, address]) => `${name} ${paint.accent(address)}`);
   const notes = view.notes.slice(-NOTES).map(({ at, text }) => paint.dim(` ${clock(at)}  ${text}`));
   const trouble = view.trouble === undefined ? [] : [` ${paint.bad("●")} ${paint.bold(view.trouble)}`];
+  const aside = `${paint.dim("dead letters and late events: blob container")} tidemark`;
   return [
     ...trouble,
     ...notes,
-    ` ${paint.dim("documents")}  ${documents.join("   ") || paint.dim("none yet")}${paint.dim("   dead letters and late events  blob container")} tidemark`,
-    ` ${paint.dim("look")}  ${places.join("   ")}`,
+    ...flow(paint.dim("documents"), [...(documents.length > 0 ? documents : [paint.dim("none yet")]), aside], size),
+    ...flow(paint.dim("look"), places, size),
     paint.dim(" Ctrl-C stops everything; the next `npm start` goes on from here."),
   ];
+}
+
+const LABEL_COLUMNS = 9;
+
+/** Puts items behind a label, in as many lines as they need. */
+function flow(label: string, items: readonly string[], size: Size): string[] {
+  const lines: string[] = [];
+  let line = ` ${left(label, LABEL_COLUMNS)}`;
+  for (const [at, item] of items.entries()) {
+    const longer = `${line}${at === 0 ? "  " : "   "}${item}`;
+    if (at === 0 || widthOf(longer) <= size.columns) line = longer;
+    else {
+      lines.push(line);
+      line = ` ${" ".repeat(LABEL_COLUMNS)}  ${item}`;
+    }
+  }
+  return [...lines, line];
 }

@@ -16,7 +16,7 @@ export class FenceAudit {
   readonly #frames = new Map<string, Fence>();
   readonly #onBreach: (text: string) => void;
 
-  /** `onBreach` hears of each at once. */
+  /** `onBreach` hears of the first at once. */
   constructor(onBreach: (text: string) => void) {
     this.#onBreach = onBreach;
   }
@@ -43,7 +43,8 @@ export class FenceAudit {
 
   #breach(text: string): void {
     this.breaches++;
-    if (this.first.length < MOST_TEXTS) this.first.push(text);
+    if (this.first.length === MOST_TEXTS) return;
+    this.first.push(text);
     this.#onBreach(text);
   }
 }

@@ -10,7 +10,7 @@ import { until } from "./truce.ts";
 const LONGEST_PAUSE_MS = 60_000;
 /** How long Cosmos DB is away for an instance to owe results. */
 const STARVE_MS = 1500;
-const MOST_TRIES = 3;
+const MOST_TRIES = 5;
 const WARM_TASKS = 3;
 const LONGEST_WARMING_MS = 20_000;
 /** What an instance does when it wakes shall not be cut off by a kill. */
@@ -20,7 +20,7 @@ const AWAKENING_MS = 1000;
 export async function stopAndContinue(options: InjectOptions, pause: Pause): Promise<void> {
   if (!pause.takeOver) {
     const instance = await options.cluster.oneAtWork(pause.target, options.signal);
-    await hold(options, pause, instance, "");
+    await hold(options, pause, instance);
     return;
   }
   const { cluster, signal, truce } = options;
@@ -30,7 +30,7 @@ export async function stopAndContinue(options: InjectOptions, pause: Pause): Pro
     const instance = await cluster.oneAtWork(pause.target, signal);
     // A zombie is one that wakes with a batch in hand.
     await until(() => instance.working && cluster.board.busy(instance.name), signal);
-    await hold(options, pause, instance, "");
+    await hold(options, pause, instance);
   }
   await truce.during(() => sleep(AWAKENING_MS, undefined, { signal }));
 }
@@ -47,8 +47,7 @@ async function pauseOwing(options: InjectOptions, pause: Pause): Promise<void> {
       await away(options, "cosmos");
       const owing = await untilOwing(instance.name, { board: cluster.board, logs, ms: STARVE_MS, signal });
       const worthIt = instance.working && (owing.size > 0 || tries <= 1);
-      const note = `, which owes results of ${[...owing].join(", ") || "nothing"},`;
-      const over = worthIt ? hold(options, pause, instance, note, owing) : undefined;
+      const over = worthIt ? hold(options, pause, instance, owing) : undefined;
       // It is waited for below.
       over?.catch(() => {});
       await back(options, "cosmos");
@@ -68,17 +67,22 @@ async function warmInstance({ away, cluster, signal }: InjectOptions, pause: Pau
   return instance;
 }
 
+function describe(instance: string, owing: ReadonlySet<string>): string {
+  const partitions = Map.groupBy(owing, (task) => task.slice(0, task.lastIndexOf("/")));
+  const tasks = [...partitions].map(([name, of]) => `${name}/${of.map((task) => task.slice(name.length + 1)).sort()}`);
+  const debt = owing.size === 0 ? "" : `, which owes results of ${tasks.join(" and ")},`;
+  return `paused instance ${instance}${debt} until others go on`;
+}
+
 async function hold(
   { cluster, counts, onFault, signal }: InjectOptions,
   { takeOver, ms, lingerMs, hostFirst, apartMs }: Pause,
   instance: Instance,
-  note: string,
   owing: ReadonlySet<string> = new Set(),
 ): Promise<void> {
   const { board } = cluster;
   counts.pauses++;
-  const who = takeOver ? `instance ${instance.name}` : `the worker of ${instance.name}`;
-  onFault("pause", `paused ${who}${note} for ${(ms / 1000).toFixed(1)} s`);
+  onFault("pause", takeOver ? describe(instance.name, owing) : `paused the worker of ${instance.name} for ${ms} ms`);
   if (takeOver) board.pauseBegan(instance.name, owing);
   const lasts = sleep(ms, undefined, { signal }).then(async () => {
     if (!takeOver) return;

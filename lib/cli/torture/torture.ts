@@ -7,8 +7,9 @@ import { messageOf, TidemarkError } from "../../errors.ts";
 import type { OptionValues } from "../command.ts";
 import { interrupted } from "../interrupted.ts";
 import { waitForEnd } from "../once/once.ts";
-import { Progress } from "../once/progress.ts";
+import { counted, Progress } from "../once/progress.ts";
 import { Watcher } from "../once/watcher.ts";
+import { createPaint, wantsColours } from "../screen/paint.ts";
 import { describeEnd } from "../services/service-ends.ts";
 import type { Services } from "../services/start-services.ts";
 import { openServices } from "../session.ts";
@@ -79,7 +80,10 @@ class Torture {
   readonly #ended = new AbortController();
   readonly #counts: FaultCounts = { kills: 0, pauses: 0, outages: { azurite: 0, cosmos: 0 } };
   readonly #away = new Set<OutageService>();
-  readonly #fences = new FenceAudit((text) => this.#say(`Breach: ${text}`));
+  readonly #fences = new FenceAudit((text) => {
+    this.#journal.note(`breach: ${text}`);
+    this.#progress.step(`${createPaint(wantsColours(process.stderr, process.env)).bad("breach")}  ${text}`);
+  });
   /** A service has ended by itself. */
   #crippled = false;
   #services: Services | undefined;
@@ -96,9 +100,9 @@ class Torture {
   async run(): Promise<number> {
     const { seed, kills, json } = this.#options;
     const schedule = makeSchedule(seed, kills, EXPIRY_MS);
-    this.#progress.step(
-      `Seed ${seed}: ${kills} kills, ${schedule.pauses.length} pauses, ${schedule.outages.length} outages`,
-    );
+    const { pauses, outages } = schedule;
+    const faults = [counted(kills, "kill"), counted(pauses.length, "pause"), counted(outages.length, "outage")];
+    this.#progress.step(`Seed ${seed}: ${faults.join(", ")}. Starting services and two hosts …`);
     const deadlineMs = this.#options.deadlineMs ?? LEAST_DEADLINE_MS + 3 * schedule.ms;
     const stopped = interrupted().then((signal) => {
       throw new TidemarkError("UNAVAILABLE", `Stopped by ${signal}.`);

@@ -64,6 +64,18 @@ test("shows what matters", () => {
   assert.ok(trouble.some((line) => line.includes("Cosmos DB is down")));
 });
 
+test("80 columns lose nothing that could be read: headings, addresses and the beginning of a name", () => {
+  const places = [
+    ["Event Hubs", "localhost:5672"],
+    ["Cosmos DB", "http://localhost:8081"],
+    ["Blobs", "http://localhost:10000"],
+  ] as const;
+  const text = draw({ ...VIEW, places }, { columns: 80, rows: 30 }, createPaint(false)).join("\n");
+  for (const part of ["dead letters", "duplicates", ...places.flat(), "blob container tidemark", "An airport wi"]) {
+    assert.ok(text.includes(part), `${part} in\n${text}`);
+  }
+});
+
 test("colours follow NO_COLOR and the terminal", () => {
   assert.equal(wantsColours({ isTTY: true }, {}), true);
   assert.equal(wantsColours({ isTTY: true }, { NO_COLOR: "1" }), false);
