@@ -1,5 +1,6 @@
-import { faultsOf, runSeed, type SeedOptions } from "../testing/simulator/built-in.ts";
+import { runSeed } from "../testing/simulator/built-in.ts";
 import { runMany } from "../testing/simulator/run-many.ts";
+import { faultsOf, type SeedOptions } from "../testing/simulator/scenario.ts";
 import { shrink } from "../testing/simulator/shrink.ts";
 import { wholeNumber } from "./arguments.ts";
 import type { OptionValues } from "./command.ts";

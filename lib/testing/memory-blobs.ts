@@ -106,7 +106,7 @@ class Storage {
     if (blob.length !== position) return "elsewhere";
     if (blob.appends === APPEND_LIMIT) throw new Error(`"${name}" has ${APPEND_LIMIT} blocks.`);
     if (blob.bytes.length < position + bytes.length) {
-      const grown = Buffer.alloc(Math.max(1024, 2 * (position + bytes.length)));
+      const grown = Buffer.allocUnsafe(Math.max(1024, 2 * (position + bytes.length)));
       blob.bytes.copy(grown, 0, 0, position);
       blob.bytes = grown;
     }

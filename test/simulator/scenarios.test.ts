@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
-import { runSeed, type Scenario, scenarioOf } from "../../lib/testing/simulator/built-in.ts";
+import { runSeed } from "../../lib/testing/simulator/built-in.ts";
 import type { FaultKind } from "../../lib/testing/simulator/faults.ts";
+import { type Scenario, scenarioOf } from "../../lib/testing/simulator/scenario.ts";
 import { commandOf } from "../../lib/testing/simulator/shrink.ts";
 
 /** Seeds that failed before what they found was mended. */

@@ -110,6 +110,11 @@ export class Cluster {
     );
   }
 
+  /** The process that opened a task's log last. */
+  openedBy(fn: SimFunction, partition: number): Life | undefined {
+    return this.#owners.get(taskKey(fn, partition));
+  }
+
   /** Looks at a log from outside, when nothing moves. */
   status(fn: SimFunction, partition: number): Promise<LogStatus | undefined> {
     return this.#admin.peek({ pipeline: fn.pipeline.name, partition: String(partition) });

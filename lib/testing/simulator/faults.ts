@@ -73,6 +73,8 @@ export interface Fault {
   readonly at: number;
   /** In [0, 1): decides its victim, its length and the like. */
   readonly value: number;
+  /** Happens only when no task has changed hands although most events have come. */
+  readonly resort?: true;
 }
 
 /** A write that comes through a narrow line. */
@@ -112,6 +114,12 @@ const CERTAIN: ReadonlySet<FaultKind> = new Set(["crash", "zombie", "clock"]);
 /** So many promises settle in every run, about, before the last event is done with. */
 const SURELY_SETTLED = 260;
 
+/** What makes a task change hands when nothing else did. */
+const RESORTS: readonly FaultKind[] = ["takeover", "rebalance"];
+
+/** So many faults come before most events have. */
+const IN_TIME = 3;
+
 /** The faults of a seed: at least four, of which at least one makes another process take a task over. */
 export function drawFaults(seed: number, kinds: readonly FaultKind[], horizon: number): readonly Fault[] {
   const random = mulberry32(seed ^ 0x5eed);
@@ -119,7 +127,7 @@ export function drawFaults(seed: number, kinds: readonly FaultKind[], horizon: n
   const certain = kinds.filter((kind) => CERTAIN.has(kind));
   const total = kinds.reduce((sum, kind) => sum + (WEIGHTS[kind] ?? 1), 0);
   const draw = (index: number): FaultKind => {
-    const sure = index === 0 ? takeovers : index < 3 ? certain : [];
+    const sure = index === 0 ? takeovers : index < IN_TIME ? certain : [];
     if (sure.length > 0) return sure[Math.floor(random() * sure.length)] as FaultKind;
     let left = random() * total;
     for (const kind of kinds) {
@@ -129,15 +137,22 @@ export function drawFaults(seed: number, kinds: readonly FaultKind[], horizon: n
     return kinds[0] as FaultKind;
   };
   const count = kinds.length === 0 ? 0 : 4 + Math.floor(random() ** 2 * 20);
-  return Array.from({ length: count }, (_, index) => {
+  const drawn = Array.from({ length: count }, (_, index): Fault => {
     const kind = draw(index);
     // Three faults happen for sure, while there is still something to do.
-    const latest = index < 3 ? Math.min(horizon / 3, SURELY_SETTLED) : horizon;
+    const latest = index < IN_TIME ? Math.min(horizon / 3, SURELY_SETTLED) : horizon;
     // In a short run the first one must find a task to be taken over, and a pause be long enough for somebody to notice.
     const late = index === 0 && horizon < SURELY_SETTLED;
     const chance = (): number => (late ? (1 + random()) / 2 : random());
     return { index, kind, at: Math.floor(chance() * latest), value: chance() };
   });
+  const kind = RESORTS.find((one) => kinds.includes(one));
+  if (kind === undefined) return drawn;
+  return [...drawn, { index: count, kind, at: Number.POSITIVE_INFINITY, value: random(), resort: true }];
+}
+
+function isEarly({ index }: Fault): boolean {
+  return index < IN_TIME;
 }
 
 /** Faults on their way: those that wait for their time, and those that wait for the next call of their service. */
@@ -162,9 +177,10 @@ export class Faults {
     return this.#coming.pop();
   }
 
-  /** Faults that did not get their time before the work was done. */
-  get left(): number {
-    return this.#coming.length;
+  /** Most events have come: the first faults may wait no longer. */
+  hurry(): void {
+    const [first, later] = [this.#coming.filter(isEarly), this.#coming.filter((fault) => !isEarly(fault))];
+    this.#coming.splice(0, this.#coming.length, ...later, ...first.map((fault) => ({ ...fault, at: 0 })));
   }
 
   happened({ kind, index = -1 }: Pick<Fault, "kind"> & Partial<Fault>): void {

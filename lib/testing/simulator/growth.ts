@@ -11,7 +11,7 @@ export const GROWTH_KINDS: readonly FaultKind[] = USUAL_KINDS.filter((kind) => !
 /** One pipeline with state, whose hub gets another partition while events flow: keys move, and tasks must stop in time. */
 export function growingWorkload(options: WorkloadOptions): SimApp {
   const { seed, partitions } = options;
-  const { events, ...app } = builtInWorkload(options);
+  const { events, ...app } = builtInWorkload({ ...options, scope: "straight" });
   const chosen = Math.floor(events.length * (0.6 + 0.3 * mulberry32(seed ^ 0x960)()));
   const at = events[chosen]?.at ?? 0;
   const moved = events.map((event) => {
@@ -20,7 +20,6 @@ export function growingWorkload(options: WorkloadOptions): SimApp {
   });
   return {
     ...app,
-    functions: app.functions.slice(0, 1),
     events: moved,
     grows: { hub: SOURCE_HUB, at, partitions: partitions + 1 },
     check: (cluster) => checkStopped(cluster, partitions),

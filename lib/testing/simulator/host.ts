@@ -38,6 +38,9 @@ const FUNCTION_TIMEOUT_MS = 60_000;
 /** How often an app is looked at again that should have come to rest. */
 const SCALE_IN_TRIES = 30;
 
+/** How often a task is offered to other processes when none has changed hands: after longer and longer, an outage may last. */
+const RESORT_TRIES = 12;
+
 /** How long a host may wait for more events before it hands over the first. */
 const FETCH_MS = 500;
 
@@ -73,6 +76,20 @@ export class Host {
       this.#triggers.push(trigger);
       this.#assign(trigger);
     }
+  }
+
+  /** When no task has changed hands: lets another process take one over, as soon as there is one that can. */
+  resort(tried = 0): void {
+    const { faults, scheduler, settings, takeOvers } = this.#cluster;
+    const fault = settings.faults.find(({ resort }) => resort);
+    if (fault === undefined || takeOvers > 0 || tried === RESORT_TRIES) return;
+    const first = Math.floor(fault.value * this.#triggers.length);
+    const trigger = this.#triggers[(first + (tried >> 1)) % this.#triggers.length] as Trigger;
+    const owner = this.#cluster.openedBy(trigger.fn, trigger.partition);
+    const but = this.#processes.find((process) => process?.life === owner);
+    const happens = fault.kind === "takeover" ? this.#takeOver(trigger, but) : this.#assign(trigger, but);
+    if (happens) faults.happened(fault);
+    scheduler.after(1_000 * 2 ** tried, () => this.resort(tried + 1));
   }
 
   /** Does once what a timer does from time to time: wakes the tasks that have something left to do. */
@@ -354,8 +371,8 @@ export class Host {
     }
   }
 
-  #takeOver(trigger: Trigger): boolean {
-    const process = this.#able(trigger.owner?.process);
+  #takeOver(trigger: Trigger, but = trigger.owner?.process): boolean {
+    const process = this.#able(but);
     if (process === undefined) return false;
     const { fn, partition } = trigger;
     const { life } = process;

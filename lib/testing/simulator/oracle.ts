@@ -23,17 +23,22 @@ interface Judged {
 }
 
 /**
- * The results of the built-in workload by a plain fold over its events, written down without the engine: partition by
- * partition, event by event, no batches, no state to keep.
+ * The results of the built-in workload, or of those pipelines that a run has, by a plain fold over its events, written
+ * down without the engine: partition by partition, event by event, no batches, no state to keep.
  */
-export function foldWorkload(partitions: readonly (readonly HubEvent[])[], losses: Losses): Expectation {
+export function foldWorkload(
+  partitions: readonly (readonly HubEvent[])[],
+  losses: Losses,
+  has: (pipeline: "stats" | "legs") => boolean,
+): Expectation {
   const side: string[] = [];
   const stats = new Tumbling(TIMES.stats);
   const routes = new Tumbling(TIMES.routes);
   const sent = new Map<string, string[]>();
   const rows = new Map<string, string[]>();
   for (const [partition, events] of partitions.entries()) {
-    foldStats(kept(events, losses, `stats/${partition}`), stats, side);
+    if (has("stats")) foldStats(kept(events, losses, `stats/${partition}`), stats, side);
+    if (!has("legs")) continue;
     rows.set(`legs/${partition}`, []);
     foldLegs(partition, kept(events, losses, `legs/${partition}`), routes, { sent, rows, side });
   }

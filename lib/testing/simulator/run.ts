@@ -36,6 +36,9 @@ const DRAIN_MS = 15 * 60_000;
 /** Where windows close in silence it takes until that is long enough, and finding a deadly event some lost processes. */
 const LONG_DRAIN_MS = 30 * 60_000;
 const MOST_SWEEPS = 40;
+/** By when the first faults happen at the latest, and a task changes hands: shares of the events. */
+const MOST_EVENTS = 0.6;
+const NEARLY_ALL_EVENTS = 0.75;
 
 /** Runs an app without faults and looks at what it left. */
 export async function runCleanly(app: SimApp, settings: SimSettings, updates: boolean): Promise<Expectation> {
@@ -67,6 +70,8 @@ export async function runApp(app: SimApp, settings: SimSettings, oracle: Oracle)
     scheduler.after(at, () => cluster.hub(hub).publish(partition, { body, properties, partitionKey }));
   }
   const host = new Host(cluster);
+  scheduler.after(timeOf(app, MOST_EVENTS), () => faults.hurry());
+  scheduler.after(timeOf(app, NEARLY_ALL_EVENTS), () => host.resort());
   try {
     if (!(await scheduler.run(MOST_STEPS))) watch.violate("does not come to rest");
     const messagesOnly = settings.waking !== undefined && settings.waking.sweepEvery === undefined;
@@ -91,8 +96,16 @@ export async function runApp(app: SimApp, settings: SimSettings, oracle: Oracle)
     faults: faults.counts,
     secondsVirtual: (scheduler.now - START_TIME) / 1_000,
     steps: scheduler.steps,
-    traceHash: `${scheduler.traceHash}${digest(cluster)}`,
+    // Seldom looked at, and a tenth of a run's work.
+    get traceHash() {
+      return `${scheduler.traceHash}${digest(cluster)}`;
+    },
   };
+}
+
+/** When a share of all events has been published, milliseconds after the start. */
+function timeOf({ events }: SimApp, share: number): number {
+  return events[Math.floor(share * events.length)]?.at ?? 0;
 }
 
 function sizeOf(cluster: Cluster): RunSize {

@@ -1,4 +1,5 @@
-import { eventsOf, faultsOf, runSeed, type SeedOptions } from "./built-in.ts";
+import { runSeed } from "./built-in.ts";
+import { eventsOf, faultsOf, type SeedOptions } from "./scenario.ts";
 
 /** The least of a seed that still fails. */
 export interface Shrunk {

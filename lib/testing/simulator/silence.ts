@@ -140,12 +140,14 @@ function drawVisits(
   const random = mulberry32(seed ^ 0x5117e);
   const below = (limit: number): number => Math.floor(random() * limit);
   const speed = random() < 0.5 ? 1 : 0.25;
+  /** Milliseconds between two events of a burst. */
+  const pace = random() < 0.75 ? 80 : 1_500;
   const drawn: Drawn[] = [];
   const watermarks = new Map<number, number>();
   let at = 0;
   for (let i = 0; i < events; i++) {
-    const pace = random();
-    at += pace < 0.75 ? below(1_500) : pace < 0.95 ? below(15 * SECOND) : 30 * SECOND + below(5 * MINUTE);
+    const gap = random();
+    at += gap < 0.85 ? below(pace) : gap < 0.95 ? below(15 * SECOND) : 30 * SECOND + below(5 * MINUTE);
     const place = `p${below(6)}`;
     const partition = partitionForKey(place, partitions);
     const bound = bounds[partition] as Bounds;

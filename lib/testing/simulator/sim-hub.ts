@@ -10,7 +10,7 @@ import type {
 } from "@azure/event-hubs";
 import { MARKER_PROPERTY } from "../../engine/headers.ts";
 import type { HubEvent } from "../../engine/ports.ts";
-import type { Service } from "./faults.ts";
+import type { Mishap, Service } from "./faults.ts";
 import type { Life } from "./life.ts";
 import type { Scheduler } from "./scheduler.ts";
 
@@ -115,24 +115,32 @@ export class SimHub {
 
   /** A producer as one process has it: exactly the calls that the hub sink makes. */
   producer(life: Life): EventHubProducerClient {
+    // A batch needs to know how large the service lets it be: it says so when a link opens, and every failure ends that.
+    const linked = new Set<number>();
     const client: Pick<
       EventHubProducerClient,
       "eventHubName" | "createBatch" | "sendBatch" | "getEventHubProperties" | "getPartitionProperties"
     > = {
       ...this.#properties(life, "hub"),
-      createBatch: (options = {}) =>
-        life.call(
-          { service: "hub", label: "link", changes: false, fail: busy, signal: signalOf(options.abortSignal) },
-          () => new SimBatch(Number(options.partitionId), this.maxBytes) as unknown as EventDataBatch,
-        ),
+      createBatch: async (options = {}) => {
+        const partition = Number(options.partitionId);
+        const signal = signalOf(options.abortSignal);
+        const make = (): EventDataBatch => new SimBatch(partition, this.maxBytes) as unknown as EventDataBatch;
+        if (linked.has(partition)) return make();
+        const batch = await life.call({ service: "hub", label: "link", changes: false, fail: busy, signal }, make);
+        linked.add(partition);
+        return batch;
+      },
       sendBatch: (batch, options = {}) => {
-        const sent = batch as unknown as SimBatch;
-        return life.call(
-          { service: "hub", label: "send", changes: true, fail: busy, signal: signalOf(options.abortSignal) },
-          () => {
-            for (const event of sent.events) this.publish(sent.partition, toStored(event));
-          },
-        );
+        const { partition, events } = batch as unknown as SimBatch;
+        const signal = signalOf(options.abortSignal);
+        const fail = (mishap: Mishap): unknown => {
+          linked.delete(partition);
+          return busy(mishap);
+        };
+        return life.call({ service: "hub", label: "send", changes: true, fail, signal }, () => {
+          for (const event of events) this.publish(partition, toStored(event));
+        });
       },
     };
     return client as EventHubProducerClient;

@@ -130,7 +130,12 @@ export const PIPELINES: { readonly stats: Pipeline; readonly legs: Pipeline; rea
   routes,
 };
 
+/** Which of the pipelines a run has: the one straight to Cosmos DB, the two in a chain over a hub, or all three. */
+export type Scope = "straight" | "chain" | "all";
+
 export interface WorkloadOptions {
+  /** Default all. */
+  readonly scope?: Scope;
   /** How many events end the process that runs their code. */
   readonly deadly?: number;
   readonly seed: number;
@@ -140,12 +145,14 @@ export interface WorkloadOptions {
 
 /** The built-in workload with the events of a seed. */
 export function builtInWorkload(options: WorkloadOptions): SimApp {
+  const { scope = "all" } = options;
+  const straight = { pipeline: stats, hub: SOURCE_HUB };
+  const chained = [
+    { pipeline: legsOfSeed(options.seed), hub: SOURCE_HUB },
+    { pipeline: routes, hub: LEGS_HUB },
+  ];
   return {
-    functions: [
-      { pipeline: stats, hub: SOURCE_HUB },
-      { pipeline: legsOfSeed(options.seed), hub: SOURCE_HUB },
-      { pipeline: routes, hub: LEGS_HUB },
-    ],
+    functions: [...(scope === "chain" ? [] : [straight]), ...(scope === "straight" ? [] : chained)],
     hubs: [
       { name: SOURCE_HUB, partitions: options.partitions, maxBytes: 1_000_000 },
       { name: LEGS_HUB, partitions: LEGS_PARTITIONS, maxBytes: LEGS_MAX_BYTES },
@@ -173,7 +180,7 @@ function drawEvents({ seed, events, partitions, deadly = 0 }: WorkloadOptions): 
   };
   for (let i = 0; i < events; i++) {
     // In bursts, with pauses that let tasks come to rest.
-    at += random() < 0.07 ? below(10_000) : below(60);
+    at += random() < 0.055 ? below(10_000) : below(60);
     const kind = random();
     const old = readings[below(readings.length)];
     if (kind < 0.08 && old !== undefined) send(JSON.stringify(old), old.key);
