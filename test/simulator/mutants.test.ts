@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import { transform } from "esbuild";
 import { MUTANTS } from "./mutants/list.ts";
 import { applyEdits } from "./mutants/mutant.ts";
 import { runMutant } from "./mutants/run-mutants.ts";
@@ -14,11 +15,15 @@ describe("broken variants", () => {
     assert.equal(new Set(MUTANTS.map(({ name }) => name)).size, MUTANTS.length);
   });
 
-  it("fit the sources that they change", () => {
+  it("fit the sources that they change, and are programs", async () => {
     for (const { name, edits } of MUTANTS) {
       for (const [file, ofFile] of Map.groupBy(edits, (edit) => edit.file)) {
         const source = readFileSync(new URL(`../../lib/${file}`, import.meta.url), "utf8");
-        assert.notEqual(applyEdits(source, ofFile), source, name);
+        const broken = applyEdits(source, ofFile);
+        assert.notEqual(broken, source, name);
+        await transform(broken, { loader: "ts", logLevel: "silent" }).catch((error: unknown) =>
+          assert.fail(`${name}: ${error}`),
+        );
       }
     }
   });

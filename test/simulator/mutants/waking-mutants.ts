@@ -33,7 +33,7 @@ export const WAKING_MUTANTS: readonly Mutant[] = [
       {
         file: "engine/open-task.ts",
         find: "const { asked, lastEnqueued } = await this.#readOn(signal);",
-        replace: "await this.#deliver(signal); const [asked, lastEnqueued] = [this.#ports.world.now(), 0];",
+        replace: "await this.#commits.deliver(signal); const [asked, lastEnqueued] = [this.#ports.world.now(), 0];",
       },
       {
         file: "engine/processor.ts",
