@@ -1,11 +1,14 @@
-import { decodeChanges, outboxOf, partsOf } from "./codec.ts";
+import { outboxOf } from "./body.ts";
 import type { LogContext } from "./context.ts";
 import { Delta } from "./delta.ts";
+import { placeOf } from "./errors.ts";
 import { hexOf } from "./names.ts";
+import { partsOf } from "./part.ts";
 import { bodyOf, readFrames, SMALL_WINDOW } from "./read-frames.ts";
 import type { SnapshotRef, Status } from "./records.ts";
 import { assertFollows, unconfirmed } from "./replay.ts";
 import { type PendingBody, readSnapshot, SnapshotWriter } from "./snapshot.ts";
+import { decodeChanges } from "./state-part.ts";
 import { unpackStatus } from "./status.ts";
 
 export interface ClosedSegment {
@@ -25,7 +28,7 @@ export async function compact(
   segments: readonly [ClosedSegment, ...ClosedSegment[]],
   stopped: () => boolean,
 ): Promise<SnapshotRef | undefined> {
-  const { blobs, limits, world } = context;
+  const { limits, world } = context;
   const pause = async (): Promise<void> => {
     await world.sleep(limits.slicePause);
     if (stopped()) throw STOPPED;
@@ -40,11 +43,11 @@ export async function compact(
     };
     let pending: PendingBody[] = [];
     if (base) {
-      await readSnapshot(blobs, base, generation, {
+      await readSnapshot(context, base, generation, {
         windowBytes: SMALL_WINDOW,
         pending: (one) => void pending.push(one),
-        state: async (body) => {
-          for (const part of partsOf(body)) {
+        state: async (body, place) => {
+          for (const part of partsOf(body, place)) {
             for (const change of decodeChanges(part)) {
               writer.add(change.store, change.bucket, folded.delta.untouched(change));
             }
@@ -75,7 +78,7 @@ interface FoldedSegments {
 }
 
 async function foldSegments(
-  { blobs }: LogContext,
+  { blobs, task }: LogContext,
   after: number,
   segments: readonly ClosedSegment[],
   pause: () => Promise<void>,
@@ -91,16 +94,17 @@ async function foldSegments(
       sequence = frame.sequence;
       status = unpackStatus(frame.status);
       if (frame.kind !== "data") continue;
+      const place = placeOf(task, frame);
       const body = await bodyOf(blobs, frame);
-      for (const part of partsOf(body)) {
+      for (const part of partsOf(body, place)) {
         if (part.kind !== "state") break;
         delta.apply(decodeChanges(part));
         await pause();
       }
-      const outbox = outboxOf(body);
+      const outbox = outboxOf(body, place);
       // Copied: a view would keep the whole window alive.
       if (outbox.length > 0) {
-        pending.push({ sequence, nonce: hexOf(frame.nonce), body: Buffer.from(outbox) });
+        pending.push({ sequence, nonce: hexOf(frame.nonce), body: Buffer.from(outbox), place });
       }
       pending = unconfirmed(pending, status.confirmed);
     }

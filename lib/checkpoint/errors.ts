@@ -12,6 +12,31 @@ export function damaged(what: string, blob: string, offset: number): TidemarkErr
   );
 }
 
+/** Where in a task's log something stands. */
+export interface LogPlace {
+  readonly task: TaskId;
+  readonly blob: string;
+  /** The byte at which its frame begins. */
+  readonly offset: number;
+}
+
+/** The place of a frame. */
+export function placeOf(task: TaskId, { blob, offset }: { blob: string; offset: number }): LogPlace {
+  return { task, blob, offset };
+}
+
+/** UNSUPPORTED: what stands there was written by a version that is newer than this one. */
+export function unknownForm(what: string, { task, blob, offset }: LogPlace): TidemarkError {
+  return new TidemarkError(
+    "UNSUPPORTED",
+    `This version of Tidemark does not know what the checkpoint log holds: ${what}, in blob "${blob}" in the frame at byte ${offset}.`,
+    {
+      ...task,
+      fix: "Deploy the version again that wrote it, or a newer one; the log is whole, and a reset would give up its state.",
+    },
+  );
+}
+
 /** LOG_MISSING: a blob that must exist does not. */
 export function missing(blob: string, why: string): TidemarkError {
   return new TidemarkError("LOG_MISSING", `Blob "${blob}" of the checkpoint log is missing: ${why}.`, {

@@ -1,6 +1,8 @@
 import type { StateContents, StoreChange } from "../engine/frame.ts";
-import { decodeChanges, partsOf } from "./codec.ts";
+import type { LogPlace } from "./errors.ts";
 import { getOrMake } from "./maps.ts";
+import { partsOf } from "./part.ts";
+import { decodeChanges } from "./state-part.ts";
 
 /** Applies changes to a state, in order; buckets and stores that became empty go. */
 export function applyChanges(state: StateContents, changes: readonly StoreChange[]): void {
@@ -8,9 +10,9 @@ export function applyChanges(state: StateContents, changes: readonly StoreChange
   for (const { store, bucket, dropped } of changes) if (dropped) dropBucket(state, store, bucket);
 }
 
-/** Applies the changes in a frame's body to a state. */
-export function applyBody(state: StateContents, body: Uint8Array): void {
-  for (const part of partsOf(body)) if (part.kind === "state") applyChanges(state, decodeChanges(part));
+/** Applies the changes in a frame's body to a state. Throws UNSUPPORTED. */
+export function applyBody(state: StateContents, body: Uint8Array, place: LogPlace): void {
+  for (const part of partsOf(body, place)) if (part.kind === "state") applyChanges(state, decodeChanges(part));
 }
 
 function applyEntries(state: StateContents, store: string, bucket: number, entries: readonly unknown[]): void {

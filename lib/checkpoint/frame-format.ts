@@ -1,4 +1,5 @@
 import { crc32 } from "node:zlib";
+import { ByteWriter } from "./columns/byte-writer.ts";
 import { damaged } from "./errors.ts";
 
 /**
@@ -11,13 +12,16 @@ import { damaged } from "./errors.ts";
  *
  * and the length once more in the last four bytes, so that a log can be read from its end.
  */
-export interface FrameFields {
+export interface FrameHead {
   readonly kind: FrameKind;
   readonly generation: number;
   readonly sequence: number;
   readonly nonce: Uint8Array;
   /** The body names another blob that holds what would be too large for one append. */
   readonly external: boolean;
+}
+
+export interface FrameFields extends FrameHead {
   /** Small and never compressed: what an observer wants to know without reading the body. */
   readonly status: Uint8Array;
   readonly body: Uint8Array;
@@ -44,25 +48,51 @@ const WORD = 2 ** 32;
 /** The bytes before a frame's status, enough to learn its length. */
 export const FRAME_HEAD_BYTES: number = HEAD_BYTES;
 
+/** Writes a frame. */
+export function writeFrame(writer: ByteWriter, { status, body, ...head }: FrameFields): void {
+  const frame = beginFrame(writer, status);
+  writer.append(body);
+  endFrame(writer, frame, head);
+}
+
 /** The bytes of a frame. */
 export function encodeFrame(fields: FrameFields): Buffer {
-  const { status, body, sequence } = fields;
-  const length = HEAD_BYTES + status.length + body.length + FOOT_BYTES;
-  const bytes = Buffer.allocUnsafe(length);
-  bytes.writeUInt32LE(MAGIC, 0);
-  bytes.writeUInt32LE(length, 4);
+  const writer = new ByteWriter();
+  writeFrame(writer, fields);
+  return writer.written();
+}
+
+/** A frame of which the body is being written. */
+export interface OpenFrame {
+  readonly from: number;
+  /** Where its body begins. */
+  readonly body: number;
+}
+
+/** Begins a frame: what is written next is its body. */
+export function beginFrame(writer: ByteWriter, status: Uint8Array): OpenFrame {
+  const from = writer.reserve(HEAD_BYTES);
+  writer.length = from + HEAD_BYTES;
+  writer.append(status);
+  return { from, body: writer.length };
+}
+
+/** Ends the frame that was begun last. */
+export function endFrame(writer: ByteWriter, { from, body }: OpenFrame, head: FrameHead): void {
+  const { kind, external, sequence } = head;
+  const length = writer.length + FOOT_BYTES - from;
+  writer.word(length);
+  const { view } = writer;
+  view.setUint32(from, MAGIC, true);
+  view.setUint32(from + 4, length, true);
   // Bytes 14 and 15 stay zero.
-  bytes.writeUInt32LE((KINDS.indexOf(fields.kind) + 1) | (fields.external ? EXTERNAL << 8 : 0), 12);
-  bytes.writeUInt32LE(fields.generation, 16);
-  bytes.writeUInt32LE(status.length, 20);
-  bytes.writeUInt32LE(sequence % WORD, 24);
-  bytes.writeUInt32LE(Math.floor(sequence / WORD), 28);
-  bytes.set(fields.nonce, 32);
-  bytes.set(status, HEAD_BYTES);
-  bytes.set(body, HEAD_BYTES + status.length);
-  bytes.writeUInt32LE(length, length - FOOT_BYTES);
-  bytes.writeUInt32LE(checksum(bytes), 8);
-  return bytes;
+  view.setUint32(from + 12, (KINDS.indexOf(kind) + 1) | (external ? EXTERNAL << 8 : 0), true);
+  view.setUint32(from + 16, head.generation, true);
+  view.setUint32(from + 20, body - from - HEAD_BYTES, true);
+  view.setUint32(from + 24, sequence % WORD, true);
+  view.setUint32(from + 28, Math.floor(sequence / WORD), true);
+  writer.bytes.set(head.nonce, from + 32);
+  view.setUint32(from + 8, checksum(writer.bytes.subarray(from, from + length)), true);
 }
 
 /**

@@ -29,7 +29,7 @@ const MIB = 1024 * 1024;
 export const DEFAULT_LIMITS: CheckpointLimits = {
   segmentAppends: 5_000,
   segmentBytes: 64 * MIB,
-  tailBytes: 4 * MIB,
+  tailBytes: 8 * MIB,
   inlineBytes: 3 * MIB,
   frameBytes: 256 * MIB,
   pendingFrames: 10_000,
@@ -39,6 +39,12 @@ export const DEFAULT_LIMITS: CheckpointLimits = {
   sliceItems: 1_024,
   slicePause: 2,
 };
+
+/** Bytes from which a part of a frame is compressed: below, that takes longer than sending them. */
+export const FRAME_COMPRESSED_FROM: number = 64 * 1024;
+
+/** The same for a snapshot, which is read more often than it is written; for less, setting up takes too long. */
+export const SNAPSHOT_COMPRESSED_FROM: number = 2 * 1024;
 
 /** The largest piece that is sent in one append: every version of the service takes it. */
 export const APPEND_BYTES: number = 4 * MIB;

@@ -1,8 +1,9 @@
 import { crc32 } from "node:zlib";
 import { pack } from "./codec.ts";
+import { ByteWriter } from "./columns/byte-writer.ts";
 import type { LogContext } from "./context.ts";
 import { tooLarge } from "./errors.ts";
-import { encodeFrame, type FrameKind } from "./frame-format.ts";
+import { beginFrame, endFrame, type FrameKind, writeFrame } from "./frame-format.ts";
 import type { PayloadRef, Rotation, SegmentHeader, SnapshotRef, Status } from "./records.ts";
 import { appendOwn, type OwnAppendOutcome, writeOwn } from "./reliable.ts";
 import { createSegment, type EmptySegment } from "./segment.ts";
@@ -37,6 +38,8 @@ export class LogWriter {
   readonly #header: SegmentHeader;
   #candidate: EmptySegment | undefined;
   #preparing: Promise<void> | undefined;
+  /** What is being appended: nothing of it is sent any more once the append is done. */
+  readonly #bytes = new ByteWriter();
 
   constructor(context: LogContext, generation: number, header: SegmentHeader, end: LogEnd, sequence: number) {
     this.#context = context;
@@ -47,37 +50,48 @@ export class LogWriter {
   }
 
   /**
-   * Appends a frame, with a reference to a snapshot behind it if one is given and, when the segment is full, with the
-   * rotation to the next. Throws LIMIT_EXCEEDED before anything is written.
+   * Appends a frame whose body `writeBody` writes, with a reference to a snapshot behind it if one is given and, when the
+   * segment is full, with the rotation to the next. Throws LIMIT_EXCEEDED before anything is sent.
    */
   async append(
     kind: "fence" | "data",
     status: Status,
-    body: Uint8Array,
+    writeBody: (writer: ByteWriter) => Promise<void> | void,
     snapshot: SnapshotRef | undefined,
   ): Promise<Written> {
     const { task, limits, world, blobs } = this.#context;
+    const { generation } = this;
+    const writer = this.#bytes;
     const nonce = world.nonce();
     const packed = packStatus(status);
     if (packed.length > STATUS_BYTES) throw tooLarge(task, "statusBytes", STATUS_BYTES, packed.length);
-    if (body.length > limits.frameBytes) throw tooLarge(task, "frameBytes", limits.frameBytes, body.length);
-    const external = body.length > limits.inlineBytes;
-    const inline = external ? await this.#writePayload(body, nonce) : body;
+    writer.clear();
+    const frame = beginFrame(writer, packed);
+    await writeBody(writer);
+    const size = writer.length - frame.body;
+    if (size > limits.frameBytes) throw tooLarge(task, "frameBytes", limits.frameBytes, size);
+    const external = size > limits.inlineBytes;
+    if (external) {
+      const reference = await this.#writePayload(writer.written().subarray(frame.body), nonce);
+      writer.length = frame.body;
+      writer.append(reference);
+    }
     const next = await this.#nextSegment(kind === "fence");
 
     const sequence = this.sequence + 1;
-    const frame = (of: FrameKind, itsBody: Uint8Array, itsNonce: Uint8Array, isExternal: boolean): Buffer =>
-      encodeFrame({
-        ...{ kind: of, generation: this.generation, sequence, nonce: itsNonce },
-        ...{ external: isExternal, status: packed, body: itsBody },
-      });
-    const frames = [frame(kind, inline, nonce, external)];
-    if (snapshot) frames.push(frame("snapshot", pack(snapshot), world.nonce(), false));
-    if (next) frames.push(frame("rotate", pack({ next: next.name } satisfies Rotation), world.nonce(), false));
-    const bytes = frames.length === 1 ? (frames[0] as Buffer) : Buffer.concat(frames);
+    endFrame(writer, frame, { kind, generation, sequence, nonce, external });
+    let frames = 1;
+    const add = (of: FrameKind, body: Uint8Array): void => {
+      const fields = { kind: of, generation, sequence, nonce: world.nonce(), external: false, status: packed, body };
+      writeFrame(writer, fields);
+      frames++;
+    };
+    if (snapshot) add("snapshot", pack(snapshot));
+    if (next) add("rotate", pack({ next: next.name } satisfies Rotation));
+    const bytes = writer.written();
 
     const outcome = await appendOwn(blobs, this.end.segment, this.end.position, bytes);
-    const closed = outcome === "own" ? this.#advance(sequence, bytes.length, frames.length, next) : undefined;
+    const closed = outcome === "own" ? this.#advance(sequence, bytes.length, frames, next) : undefined;
     return { outcome, sequence, nonce, closed };
   }
 

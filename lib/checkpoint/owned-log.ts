@@ -1,9 +1,11 @@
 import type { Frame, FrameStamp } from "../engine/frame.ts";
 import { TidemarkError } from "../errors.ts";
+import { writeBody } from "./body.ts";
 import type { CheckpointLog, Recovered } from "./checkpoint-log.ts";
-import { encodeParts } from "./codec.ts";
+import type { ByteWriter } from "./columns/byte-writer.ts";
 import type { LogContext } from "./context.ts";
 import { damaged, fenced, tooLarge } from "./errors.ts";
+import { FRAME_COMPRESSED_FROM } from "./limits.ts";
 import type { LogWriter, Written } from "./log-writer.ts";
 import { hexOf } from "./names.ts";
 import type { Status } from "./records.ts";
@@ -52,21 +54,20 @@ export class OwnedLog implements CheckpointLog {
     if (this.#dead) throw this.#dead;
     if (this.#keeper.trouble) throw this.#die(this.#keeper.trouble);
     this.#assertConfirmed(frame.confirmed);
-    const body = await this.#encode(frame);
     const pending = this.#pendingWith(frame);
     const status = this.#status(frame, pending.length);
-    const written = await this.#write(status, body);
+    const written = await this.#write(status, frame);
     this.#confirmed = frame.confirmed;
     this.#pending = pending;
     const { sequence, nonce } = written;
     return { ...this.#context.task, generation: this.#writer.generation, sequence, nonce: hexOf(nonce) };
   }
 
-  async #write(status: Status, body: Uint8Array): Promise<Written> {
+  async #write(status: Status, frame: Frame): Promise<Written> {
     const snapshot = this.#keeper.finished;
     let written: Written;
     try {
-      written = await this.#writer.append("data", status, body, snapshot);
+      written = await this.#writer.append("data", status, (bytes) => this.#writeBody(bytes, frame), snapshot);
     } catch (error) {
       // A limit is checked before anything is sent: the log stays usable.
       if (error instanceof TidemarkError && error.code === "LIMIT_EXCEEDED") throw error;
@@ -87,17 +88,16 @@ export class OwnedLog implements CheckpointLog {
   }
 
   /** Encodes in slices: a frame may hold a million messages. */
-  async #encode({ changes, outbox }: Frame): Promise<Uint8Array> {
+  async #writeBody(bytes: ByteWriter, frame: Frame): Promise<void> {
     const { limits, world, task } = this.#context;
-    const parts: Uint8Array[] = [];
-    let bytes = 0;
-    for (const part of encodeParts(changes, outbox, limits.sliceItems * PARTS_AT_ONCE)) {
-      if (parts.length >= PARTS_AT_ONCE) await world.sleep(0);
-      bytes += part.length;
-      if (bytes > limits.frameBytes) throw tooLarge(task, "frameBytes", limits.frameBytes, bytes);
-      parts.push(part);
+    const rules = { sliceItems: limits.sliceItems * PARTS_AT_ONCE, compressedFrom: FRAME_COMPRESSED_FROM };
+    const from = bytes.length;
+    let parts = 0;
+    for (const _ of writeBody(bytes, frame, rules)) {
+      const size = bytes.length - from;
+      if (size > limits.frameBytes) throw tooLarge(task, "frameBytes", limits.frameBytes, size);
+      if (++parts > PARTS_AT_ONCE) await world.sleep(0);
     }
-    return parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts);
   }
 
   #pendingWith({ confirmed, outbox }: Frame): number[] {

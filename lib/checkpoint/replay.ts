@@ -1,9 +1,9 @@
 import type { FrameStamp, PendingFrame, StateContents } from "../engine/frame.ts";
 import { NO_WATERMARK } from "../engine/frame.ts";
+import { decodeOutbox, outboxOf } from "./body.ts";
 import type { Recovered, StartPoint } from "./checkpoint-log.ts";
-import { decodeOutbox, outboxOf } from "./codec.ts";
 import type { LogContext } from "./context.ts";
-import { damaged } from "./errors.ts";
+import { damaged, placeOf } from "./errors.ts";
 import { applyBody } from "./fold.ts";
 import type { RawFrame } from "./frame-format.ts";
 import { hexOf } from "./names.ts";
@@ -59,9 +59,9 @@ export class Replay {
   /** Begins with a snapshot instead of nothing. */
   async load(ref: SnapshotRef): Promise<void> {
     this.sequence = ref.sequence;
-    this.status = await readSnapshot(this.#context.blobs, ref, this.#generation, {
-      state: async (body) => {
-        applyBody(this.state, body);
+    this.status = await readSnapshot(this.#context, ref, this.#generation, {
+      state: async (body, place) => {
+        applyBody(this.state, body, place);
         await this.#giveWay();
       },
       pending: (pending) => void this.#pending.push(pending),
@@ -74,11 +74,12 @@ export class Replay {
     this.status = unpackStatus(frame.status);
     if (frame.kind !== "data") return;
     const body = await bodyOf(this.#context.blobs, frame);
-    applyBody(this.state, body);
+    const place = placeOf(this.#context.task, frame);
+    applyBody(this.state, body, place);
     await this.#giveWay();
-    const outbox = outboxOf(body);
+    const outbox = outboxOf(body, place);
     if (outbox.length > 0) {
-      this.#pending.push({ sequence: frame.sequence, nonce: hexOf(frame.nonce), body: outbox });
+      this.#pending.push({ sequence: frame.sequence, nonce: hexOf(frame.nonce), body: outbox, place });
     }
     this.#pending = unconfirmed(this.#pending, this.status.confirmed);
   }
@@ -107,9 +108,9 @@ export class Replay {
     };
   }
 
-  #decode({ sequence, nonce, body }: PendingBody): PendingFrame {
+  #decode({ sequence, nonce, body, place }: PendingBody): PendingFrame {
     const stamp: FrameStamp = { ...this.#context.task, generation: this.#generation, sequence, nonce };
-    return { stamp, outbox: decodeOutbox(body) };
+    return { stamp, outbox: decodeOutbox(body, place) };
   }
 }
 

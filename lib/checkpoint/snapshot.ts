@@ -1,9 +1,10 @@
-import type { BlobPort } from "./blob-port.ts";
-import { encodeParts, pack, unpack } from "./codec.ts";
+import { writeBody } from "./body.ts";
+import { pack, unpack } from "./codec.ts";
+import { ByteWriter } from "./columns/byte-writer.ts";
 import type { LogContext } from "./context.ts";
-import { damaged } from "./errors.ts";
+import { damaged, type LogPlace, placeOf } from "./errors.ts";
 import { encodeFrame, type FrameKind, type RawFrame } from "./frame-format.ts";
-import { APPEND_BYTES } from "./limits.ts";
+import { APPEND_BYTES, SNAPSHOT_COMPRESSED_FROM } from "./limits.ts";
 import { hexOf } from "./names.ts";
 import { readFrames } from "./read-frames.ts";
 import type { SnapshotRef, Status } from "./records.ts";
@@ -16,6 +17,8 @@ export interface PendingBody {
   readonly nonce: string;
   /** The frame's body, or the outbox parts of it. */
   readonly body: Uint8Array;
+  /** Where it was found. */
+  readonly place: LogPlace;
 }
 
 /** What a snapshot's last frame says: what came before it is whole. */
@@ -27,7 +30,7 @@ interface SnapshotEnd {
 
 /** Receives a snapshot piece by piece. */
 export interface SnapshotVisitor {
-  state(body: Uint8Array): void | Promise<void>;
+  state(body: Uint8Array, place: LogPlace): void | Promise<void>;
   pending(pending: PendingBody): void;
   /** How much is read at a time. */
   readonly windowBytes?: number;
@@ -35,7 +38,7 @@ export interface SnapshotVisitor {
 
 /** Reads a snapshot; throws LOG_MISSING, LOG_DAMAGED. */
 export async function readSnapshot(
-  blobs: BlobPort,
+  { blobs, task }: LogContext,
   ref: SnapshotRef,
   generation: number,
   visitor: SnapshotVisitor,
@@ -45,16 +48,14 @@ export async function readSnapshot(
     if (frame.generation !== generation || frame.sequence !== count++) {
       throw damaged("a frame of the snapshot is missing", ref.name, frame.offset);
     }
-    if (frame.kind === "part") await visitor.state(frame.body);
-    else if (frame.kind === "pending")
-      visitor.pending({ ...unpack<{ sequence: number }>(frame.status), ...kept(frame) });
-    else return readEnd(frame, ref);
+    const place = placeOf(task, frame);
+    if (frame.kind === "part") await visitor.state(frame.body, place);
+    else if (frame.kind === "pending") {
+      const { sequence } = unpack<{ sequence: number }>(frame.status);
+      visitor.pending({ sequence, nonce: hexOf(frame.nonce), body: frame.body, place });
+    } else return readEnd(frame, ref);
   }
   throw damaged("the snapshot has no end", ref.name, ref.bytes);
-}
-
-function kept(frame: RawFrame): Pick<PendingBody, "nonce" | "body"> {
-  return { nonce: hexOf(frame.nonce), body: frame.body };
 }
 
 function readEnd(frame: RawFrame, ref: SnapshotRef): Status {
@@ -80,6 +81,7 @@ export class SnapshotWriter {
   #waitingBytes = 0;
   #batch: { store: string; bucket: number; entries: unknown[] }[] = [];
   #batchKeys = 0;
+  readonly #part = new ByteWriter();
 
   constructor(context: LogContext, generation: number, through: number) {
     this.#context = context;
@@ -118,7 +120,11 @@ export class SnapshotWriter {
 
   #encodeBatch(): void {
     if (this.#batch.length === 0) return;
-    for (const part of encodeParts(this.#batch, [], Number.POSITIVE_INFINITY)) this.#frame("part", NOTHING, part);
+    const rules = { sliceItems: Number.POSITIVE_INFINITY, compressedFrom: SNAPSHOT_COMPRESSED_FROM };
+    for (const _ of writeBody(this.#part, { changes: this.#batch, outbox: [] }, rules)) {
+      this.#frame("part", NOTHING, this.#part.written());
+      this.#part.clear();
+    }
     this.#batch = [];
     this.#batchKeys = 0;
   }

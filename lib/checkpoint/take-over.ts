@@ -84,7 +84,7 @@ class TakeOver {
     const writer = new LogWriter(this.#context, generation, head.header, end, sequence);
     writer.snapshotBytes = this.#base?.bytes ?? 0;
     const opened = { ...status, openings: status.openings + 1 };
-    const { outcome, closed } = await writer.append("fence", opened, NOTHING, undefined);
+    const { outcome, closed } = await writer.append("fence", opened, NO_BODY, undefined);
     if (outcome !== "own") return outcome;
     const covered = this.#base?.through ?? 0;
     const old = this.#chain.slice(0, closed ? undefined : -1).filter(({ ordinal }) => ordinal > covered);
@@ -95,4 +95,4 @@ class TakeOver {
   }
 }
 
-const NOTHING = new Uint8Array(0);
+const NO_BODY = (): void => {};
