@@ -135,11 +135,12 @@ export class Slot {
 
   /** Says once for each try that a partition waits, and for what. */
   #warnOfHeld({ pipeline, partition, held }: CommitMetrics): void {
-    const { sequenceNumber, stage, tries, attempts, reason } = held ?? {};
-    const said = held && `${sequenceNumber} ${tries}`;
+    const { sequenceNumber, result, stage, tries, attempts, reason } = held ?? {};
+    const what = result === undefined ? `event ${sequenceNumber}` : `the result of ${result}`;
+    const said = held && `${what} ${tries}`;
     if (said !== undefined && said !== this.#held && attempts !== undefined) {
       this.#log.warn(
-        `Partition ${partition} of "${pipeline}" waits for event ${sequenceNumber}: stage "${stage}" failed at try ${tries} of ${attempts}: ${reason}.`,
+        `Partition ${partition} of "${pipeline}" waits for ${what}: stage "${stage}" failed at try ${tries} of ${attempts}: ${reason}.`,
       );
     }
     this.#held = said ?? "";

@@ -1,8 +1,10 @@
 import { TidemarkError } from "../errors.ts";
+import type { Table } from "../stream/table.ts";
 import type { Frame, FrameStamp, StoreChange } from "./frame.ts";
 import type { Meter } from "./meter.ts";
 import type { HubEvent, TaskId } from "./ports.ts";
 import type { Parts } from "./recover.ts";
+import { ResultRunner } from "./result-runner.ts";
 import type { Seclusion } from "./seclusion.ts";
 import type { StageFailure } from "./stage-failure.ts";
 import type { TaskPorts } from "./task.ts";
@@ -25,6 +27,8 @@ export interface CommitsOptions {
   readonly parts: Parts;
   readonly meter: Meter;
   readonly seclusion: Seclusion;
+  /** Read again before a result is tried again. */
+  readonly tables: readonly Table<unknown>[];
 }
 
 /** The way from what a task has processed to the log and on to its sinks: commit, then emit, then confirm. */
@@ -34,6 +38,9 @@ export class Commits {
   readonly #parts: Parts;
   readonly #meter: Meter;
   readonly #seclusion: Seclusion;
+  readonly #results: ResultRunner;
+  /** Where the log stands. */
+  #standing: Omit<Frame, "changes" | "outbox" | "confirmed">;
   /** Events that are processed and wait for their commit, and since when. */
   #waiting: HubEvent[] = [];
   #waitingSince = 0;
@@ -49,13 +56,17 @@ export class Commits {
   /** Whether the memory is ahead of the log: then it must be thrown away. */
   spoiled = false;
 
-  constructor({ id, ports, parts, meter, seclusion }: CommitsOptions) {
+  constructor({ id, ports, parts, meter, seclusion, tables }: CommitsOptions) {
     this.#id = id;
     this.#ports = ports;
     this.#parts = parts;
     this.#meter = meter;
     this.#seclusion = seclusion;
-    const { confirmed, pending, idleDue } = parts.log.recovered;
+    const note = this.note.bind(this);
+    this.#results = new ResultRunner({ id, ports, parts, seclusion, tables, note });
+    const { position, watermark, confirmed, pending, idleDue } = parts.log.recovered;
+    const { ledger } = parts.processor;
+    this.#standing = { position, watermark, ledger, idleDue };
     this.#idleDue = idleDue;
     this.#confirmed = confirmed;
     this.#sent = pending.at(-1)?.stamp.sequence ?? confirmed;
@@ -100,29 +111,43 @@ export class Commits {
   /** Appends a frame and delivers it, while no suspect event is tried: closing a frame runs code behind windows. */
   async commit(signal: AbortSignal, notes: readonly StoreChange[] = [], held?: StageFailure): Promise<void> {
     while (this.#seclusion.taken !== undefined) await this.#seclusion.taken;
-    await this.settle(await this.append(notes), signal, held);
+    await this.settle(await this.append(notes, signal), signal, held);
   }
 
-  /** Closes a frame and appends it; after a failure the memory is spoiled. */
-  async append(notes: readonly StoreChange[]): Promise<Appended> {
-    const { log, processor, outbox } = this.#parts;
+  /** Lets windows emit, closes the frame and appends it; after a failure the memory is spoiled. */
+  async append(notes: readonly StoreChange[], signal: AbortSignal): Promise<Appended> {
+    const { log, processor, outbox, isolation } = this.#parts;
     const events = this.#waiting;
     this.#waiting = [];
     this.#waitingBytes = 0;
     const started = this.#ports.world.now();
-    let stamp: FrameStamp;
-    let frame: Frame;
-    try {
-      frame = processor.closeFrame(outbox.confirmed, notes);
-      stamp = await log.append(frame);
-    } catch (thrown) {
-      this.spoiled = true;
-      throw thrown;
-    }
+    const frame = await this.#orSpoil(async () => {
+      await this.#results.emit(signal);
+      return processor.closeFrame(outbox.confirmed, [...notes, ...isolation.results.end()]);
+    });
+    const stamp = await this.#orSpoil(() => log.append(frame));
     this.#confirmed = frame.confirmed;
+    this.#standing = {
+      position: frame.position,
+      watermark: frame.watermark,
+      ledger: frame.ledger,
+      idleDue: frame.idleDue,
+    };
     outbox.add({ stamp, outbox: frame.outbox });
     if (frame.outbox.length > 0) this.#sent = stamp.sequence;
     return { stamp, frame, events, started };
+  }
+
+  /** Notes something of the work in hand in the log, of which nothing is committed by that. */
+  async note(notes: readonly StoreChange[], held?: StageFailure): Promise<void> {
+    const { log, processor, outbox } = this.#parts;
+    const started = this.#ports.world.now();
+    const frame = { ...this.#standing, changes: notes, outbox: [], confirmed: outbox.confirmed };
+    const stamp = await this.#orSpoil(() => log.append(frame));
+    this.#confirmed = frame.confirmed;
+    outbox.add({ stamp, outbox: [] });
+    const committed = this.#ports.world.now();
+    this.#meter.committed({ processor, outbox, frame, stamp, events: [], started, committed, held });
   }
 
   /** Delivers what a frame holds, and asks to be woken when silence will be due. */
@@ -130,7 +155,7 @@ export class Commits {
     const { processor, outbox } = this.#parts;
     const committed = this.#ports.world.now();
     await this.deliver(signal);
-    this.#meter.committed({ processor, outbox, stamp, events, started, committed, held });
+    this.#meter.committed({ processor, outbox, frame, stamp, events, started, committed, held });
     this.#idleDue = frame.idleDue;
     await this.askToBeWoken();
   }
@@ -160,5 +185,15 @@ export class Commits {
     if (!(await this.#parts.log.superseded())) return;
     this.spoiled = true;
     throw new TidemarkError("FENCED", "Another owner has taken the task over.", this.#id);
+  }
+
+  /** After a failure nobody knows what the log holds, or the memory is ahead of it. */
+  async #orSpoil<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (thrown) {
+      this.spoiled = true;
+      throw thrown;
+    }
   }
 }

@@ -1,16 +1,14 @@
 import type { Table } from "../stream/table.ts";
 import type { Appended, Commits } from "./commits.ts";
 import type { StoreChange } from "./frame.ts";
-import { carefulRun } from "./isolation.ts";
 import type { HubEvent, TaskId } from "./ports.ts";
 import type { Parts } from "./recover.ts";
 import type { Seclusion } from "./seclusion.ts";
 import { condemnedRecord } from "./side-record.ts";
 import { StageFailure } from "./stage-failure.ts";
+import { carefulRun } from "./suspects.ts";
 import type { TaskPorts } from "./task.ts";
-
-/** A task that waits to try an event again says so in its log this often: whoever looks sees that its owner lives. */
-const KEEP_ALIVE_MS = 5_000;
+import { waitToTryAgain } from "./try-again.ts";
 
 export interface EventRunnerOptions {
   readonly id: TaskId;
@@ -74,7 +72,7 @@ export class EventRunner {
       const alone = run.length === 1;
       const outcome = alone ? await this.#seclusion.alone(() => this.#tryAlone(event, signal)) : this.#run(run);
       if (outcome instanceof StageFailure) {
-        await this.#hold(outcome, signal, alone ? isolation.putBack() : []);
+        await this.#hold(outcome, signal, alone ? isolation.absolve() : []);
         at = indexOf(events, outcome);
         continue;
       }
@@ -82,21 +80,25 @@ export class EventRunner {
       else await commits.settle(outcome, signal);
       at += run.length;
     }
-    const note = isolation.end();
-    if (note !== undefined) await commits.commit(signal, [note]);
+    const notes = isolation.end();
+    if (notes.length > 0) await commits.commit(signal, notes);
   }
 
-  async #tryAlone(event: HubEvent, signal: AbortSignal): Promise<Appended | StageFailure> {
-    const { isolation } = this.#parts;
+  /** Undefined where windows are to emit, now that the event has come through: what they emit is tried apart. */
+  async #tryAlone(event: HubEvent, signal: AbortSignal): Promise<Appended | StageFailure | undefined> {
+    const { isolation, processor } = this.#parts;
     const commits = this.#commits;
-    await commits.settle(await commits.append([isolation.begin(event.sequenceNumber)]), signal);
+    await commits.note([isolation.begin(event.sequenceNumber)]);
     let failure: StageFailure | undefined;
     try {
       failure = this.#run([event]);
     } finally {
       isolation.survived();
     }
-    return failure ?? commits.append([]);
+    if (failure !== undefined) return failure;
+    if (processor.nextResult === undefined) return commits.append([], signal);
+    await commits.note(isolation.absolve());
+    return undefined;
   }
 
   /** Processes events up to one that must be tried again or stops the task, whose failure it returns. */
@@ -120,16 +122,10 @@ export class EventRunner {
    * Throws STAGE_FAILED when it may not.
    */
   async #hold(failure: StageFailure, signal: AbortSignal, notes: readonly StoreChange[] = []): Promise<void> {
-    const { world, ending, tables } = this.#ports;
     const commits = this.#commits;
     if (failure.again || notes.length > 0 || commits.due !== undefined) await commits.commit(signal, notes, failure);
-    if (!failure.again) throw failure.stopped(this.#id, "event");
-    const over = ending === undefined ? signal : AbortSignal.any([signal, ending]);
-    for (let left = failure.wait(world); left > 0; left -= KEEP_ALIVE_MS) {
-      await world.sleep(Math.min(left, KEEP_ALIVE_MS), over);
-      if (left > KEEP_ALIVE_MS) await commits.commit(signal, [], failure);
-    }
-    await tables.refresh(this.#tables);
+    if (!failure.again) throw failure.stopped(this.#id);
+    await waitToTryAgain(failure, this.#ports, this.#tables, signal, () => commits.commit(signal, [], failure));
   }
 }
 

@@ -1,8 +1,8 @@
-import type { FrameStamp, LedgerCounts } from "./frame.ts";
+import type { Frame, FrameStamp, LedgerCounts } from "./frame.ts";
 import type { Outbox } from "./outbox.ts";
 import type { HubEvent, TaskId, World } from "./ports.ts";
 import type { Processor } from "./processor.ts";
-import type { StageFailure } from "./stage-failure.ts";
+import { describeResult, type StageFailure } from "./stage-failure.ts";
 
 /** What one commit did, for metrics; counts are of this commit alone, times in milliseconds. */
 export interface CommitMetrics extends TaskId {
@@ -21,7 +21,7 @@ export interface CommitMetrics extends TaskId {
   readonly pendingFrames: number;
   /** Messages of upstream tasks that never came, since the task was opened. */
   readonly gaps: number;
-  /** The event that holds the partition back: it failed, and is tried again or stops the task. Absent when none does. */
+  /** What holds the partition back: it failed, and is tried again or stops the task. Absent when nothing does. */
   readonly held?: HeldEvent;
   readonly commitMs: number;
   readonly deliverMs: number;
@@ -29,10 +29,13 @@ export interface CommitMetrics extends TaskId {
   readonly latencyMs: { readonly newest: number; readonly oldest: number } | undefined;
 }
 
-/** An event that failed and was put back. */
+/** An event, or a result of a window, that failed and waits. */
 export interface HeldEvent {
   readonly stage: string;
+  /** Of a result, that of the event before it. */
   readonly sequenceNumber: number;
+  /** Which result waits; absent when an event does. */
+  readonly result?: string;
   /** How often it was tried so far. */
   readonly tries: number;
   /** How often it may be tried; absent when the task stops at once. */
@@ -43,6 +46,7 @@ export interface HeldEvent {
 interface Committed {
   readonly processor: Processor;
   readonly outbox: Outbox;
+  readonly frame: Frame;
   readonly stamp: FrameStamp;
   readonly events: readonly HubEvent[];
   readonly started: number;
@@ -80,9 +84,9 @@ export class Meter {
     this.#before = totals(processor.ledger);
   }
 
-  committed({ processor, outbox, stamp, events, started, committed, held }: Committed): void {
+  committed({ processor, outbox, frame, stamp, events, started, committed, held }: Committed): void {
     if (this.#report === undefined || processor !== this.#processor) return;
-    const now = totals(processor.ledger);
+    const now = totals(frame.ledger);
     const before = this.#before;
     this.#before = now;
     const delivered = this.#world.now();
@@ -91,8 +95,8 @@ export class Meter {
     this.#report({
       ...this.#id,
       sequence: stamp.sequence,
-      position: processor.position,
-      watermark: processor.watermark,
+      position: frame.position,
+      watermark: frame.watermark,
       events: events.length,
       results: now.results - before.results,
       late: now.late - before.late,
@@ -113,8 +117,11 @@ export class Meter {
   }
 }
 
-function heldEvent({ stage, sequenceNumber, tries, retry, message }: StageFailure): HeldEvent {
-  return { stage, sequenceNumber, tries, ...(retry && { attempts: retry.attempts }), reason: message };
+function heldEvent({ stage, sequenceNumber, result, tries, retry, message }: StageFailure): HeldEvent {
+  return {
+    ...{ stage, sequenceNumber, ...(result && { result: describeResult(result) }) },
+    ...{ tries, ...(retry && { attempts: retry.attempts }), reason: message },
+  };
 }
 
 function totals(ledger: LedgerCounts): Totals {

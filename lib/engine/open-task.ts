@@ -29,8 +29,9 @@ export class OpenTask {
     this.#ports = ports;
     this.#parts = parts;
     this.#losses = new Losses(parts.log.recovered.state);
-    this.#commits = new Commits({ id, ports, parts, meter, seclusion });
-    this.#runner = new EventRunner({ id, ports, parts, seclusion, commits: this.#commits, tables: tablesOf(plan) });
+    const tables = tablesOf(plan);
+    this.#commits = new Commits({ id, ports, parts, meter, seclusion, tables });
+    this.#runner = new EventRunner({ id, ports, parts, seclusion, commits: this.#commits, tables });
   }
 
   /** Opens the log, fences earlier owners, and recovers. */

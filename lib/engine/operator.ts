@@ -15,6 +15,19 @@ export interface StageOpening {
   readonly tables: TableView;
 }
 
+/** What a result is known by, also to another process: its stage, its key and the event time that it is stamped with. */
+export interface Result {
+  readonly stage: string;
+  readonly key: string;
+  /** Milliseconds since the epoch. */
+  readonly timestamp: number;
+}
+
+/** A text that is the same for the same result, whoever computes it. */
+export function idOf({ stage, key, timestamp }: Result): string {
+  return JSON.stringify([stage, key, timestamp]);
+}
+
 /**
  * A running stage. `process` is synchronous and passes values on by calling `next`; it counts its input and exactly one
  * disposition, and defers every change through the context's effects.
@@ -51,8 +64,27 @@ export abstract class Operator {
 
   abstract process(value: unknown, context: EventContext): void;
 
-  /** Called once at the end of a frame, upstream stages first, with the watermark that this stage may rely on. */
-  closeFrame(_watermark: number, _context: EventContext): void {}
+  /**
+   * Called once at the end of a frame, upstream stages first, with the watermark that this stage may rely on. Results that
+   * are due are emitted from then on, one by one, before the next stage has its turn.
+   */
+  closeFrame(_watermark: number): void {}
+
+  /** The result that `emitNext` would emit; undefined when none is due. */
+  get nextResult(): Result | undefined {
+    return undefined;
+  }
+
+  /**
+   * Emits the next result; false when none is due. Throws StageFailure when it is to be tried again, or stops the task:
+   * then it is the next result still.
+   */
+  emitNext(_context: EventContext): boolean {
+    return false;
+  }
+
+  /** Makes the next result a dead letter of the stage behind, without computing it. */
+  refuseNext(_context: EventContext, _reason: string): void {}
 
   /** The watermark at which the stage will next have something to emit; undefined when nothing waits. */
   nextTimer(): number | undefined {

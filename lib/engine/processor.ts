@@ -1,8 +1,9 @@
 import { messageOf } from "../errors.ts";
-import { type ErrorPolicy, policyOf } from "../stream/on-error.ts";
+import { policyOf } from "../stream/on-error.ts";
 import type { Plan, TimeNode } from "../stream/plan.ts";
 import { validate } from "../stream/schema.ts";
 import { type Chain, ledgerRows, openChain } from "./chain.ts";
+import { Closing } from "./closing.ts";
 import { EventContext } from "./context.ts";
 import { Effects } from "./effects.ts";
 import { eventTimeOf } from "./event-time.ts";
@@ -16,6 +17,7 @@ import {
 } from "./headers.ts";
 import { IdleClock } from "./idle.ts";
 import { Ledger, slotOf } from "./ledger.ts";
+import { idOf, type Result } from "./operator.ts";
 import type { HubEvent, TaskId } from "./ports.ts";
 import { parseRedrive, REDRIVE_LATE_PROPERTY, REDRIVE_PROPERTY, type RedriveHeader, Redrives } from "./redrive.ts";
 import { Retries } from "./retries.ts";
@@ -24,7 +26,7 @@ import { SIDE_SINK, type SideRecord } from "./side-record.ts";
 import type { SinkTask } from "./sink.ts";
 import { StageFailure } from "./stage-failure.ts";
 import type { TableView } from "./tables.ts";
-import { held, OutOfOrderWatermark, PRODUCERS_STORE, Producers, type Verdict } from "./watermark.ts";
+import { OutOfOrderWatermark, PRODUCERS_STORE, Producers, type Verdict } from "./watermark.ts";
 
 export interface ProcessorOpening {
   readonly id: TaskId;
@@ -58,8 +60,7 @@ export class Processor {
   readonly #idle: IdleClock;
   readonly #redrives: Redrives;
   readonly #retries: Retries;
-  /** By ledger row; undefined where what throws becomes a dead letter at once. */
-  readonly #policies: readonly (ErrorPolicy | undefined)[];
+  readonly #closing: Closing;
   #position: number;
   #lastEnqueued: number;
   /** Messages of upstream tasks that never came, as their sequence shows. */
@@ -78,12 +79,13 @@ export class Processor {
     this.#effects = new Effects(this.#ledger.counts);
     this.#side = new SideOutput(opening.id);
     const names = rows.map((row) => row.stage);
-    this.#policies = [plan.source, ...plan.stages].map(({ onError }) => policyOf(onError));
-    this.#context = new EventContext(this.#effects, this.#side, names, this.#policies);
+    const policies = [plan.source, ...plan.stages].map(({ onError }) => policyOf(onError));
+    this.#retries = new Retries(opening.state);
+    this.#context = new EventContext(this.#effects, this.#side, names, policies, this.#retries);
+    this.#closing = new Closing(this.#chain.operators, this.#context);
     this.#watermark = new OutOfOrderWatermark(rule?.kind === "out-of-order" ? rule.bound : 0, opening.watermark);
     this.#idle = new IdleClock(plan.source.time?.idle, opening.state);
     this.#redrives = new Redrives(opening.state);
-    this.#retries = new Retries(opening.state);
     this.#producers = new Producers(opening.state.get(PRODUCERS_STORE)?.get(0));
   }
 
@@ -172,10 +174,39 @@ export class Processor {
     this.#side.apply(record);
   }
 
+  /** The result that comes next, of those that the coming frame lets windows emit; undefined when all are out. */
+  get nextResult(): Result | undefined {
+    return this.#closing.next(this.watermark);
+  }
+
+  /** How many results of the coming frame are out. */
+  get emitted(): number {
+    return this.#closing.emitted;
+  }
+
+  /**
+   * Emits results of the coming frame; from then until it is closed no event may be processed. Throws StageFailure where
+   * one must be tried again or stops the task: then it is the next one still.
+   */
+  emit(most: number = Number.POSITIVE_INFINITY): void {
+    this.#closing.emit(this.watermark, most);
+  }
+
+  /** Makes the next result a dead letter without computing it. */
+  refuseResult(reason: string): void {
+    this.#closing.refuse(this.watermark, reason);
+  }
+
+  /** Takes note that a result will be tried again; what the log must know at once. */
+  noteRetry(result: Result, tries: number): StoreChange {
+    return this.#retries.noteResult(idOf(result), tries);
+  }
+
   /** Fires what the watermark has passed and gathers all that changed; throws LEDGER_IMBALANCE. */
   closeFrame(confirmed: number, notes: readonly StoreChange[] = []): Frame {
     const watermark = this.watermark;
-    for (const { operator, hold } of this.#chain.operators) operator.closeFrame(held(watermark, hold), this.#context);
+    this.emit();
+    this.#closing.end();
     this.#ledger.check(this.#position);
     const changes: StoreChange[] = [
       ...notes,
@@ -264,9 +295,7 @@ export class Processor {
       this.#effects.count(OUT);
       this.#chain.first.process(value, context);
     } catch (thrown) {
-      const tries = this.#retries.triesOf(event.sequenceNumber) + 1;
-      this.#hold(event, tries, thrown);
-      context.fail(undefined, thrown, tries);
+      this.#fail(event, thrown);
       return;
     }
     this.#effects.apply();
@@ -275,17 +304,17 @@ export class Processor {
     if (this.#idle.ahead) this.#idle.observe(watermark);
   }
 
-  /** Puts an event back that is to be tried again, or that stops the task, and throws StageFailure; otherwise nothing. */
-  #hold(event: HubEvent, tries: number, thrown: unknown): void {
-    const policy = this.#policies[this.#context.stage];
-    if (policy === undefined) return;
-    const failure = new StageFailure(this.#context.stageName, event.sequenceNumber, tries, policy, thrown);
-    if (!failure.again && policy.otherwise === "dead-letter") return;
-    this.#effects.discard();
-    this.#ledger.source.processed--;
-    this.#position = event.sequenceNumber;
-    if (failure.again) this.#retries.note(event.sequenceNumber, tries);
-    throw failure;
+  /** Makes an event a dead letter; puts back one that is to be tried again, or that stops the task, with StageFailure. */
+  #fail(event: HubEvent, thrown: unknown): void {
+    try {
+      this.#context.fail(undefined, thrown);
+    } catch (failure) {
+      if (!(failure instanceof StageFailure)) throw failure;
+      this.#ledger.source.processed--;
+      this.#position = event.sequenceNumber;
+      if (failure.again) this.#retries.note(event.sequenceNumber, failure.tries);
+      throw failure;
+    }
   }
 
   #decode(event: HubEvent): unknown {

@@ -3,7 +3,7 @@ import { TidemarkError } from "../errors.ts";
 import type { Plan } from "../stream/plan.ts";
 import { sinkStore } from "./chain.ts";
 import type { StateContents } from "./frame.ts";
-import { Isolation, type Witness } from "./isolation.ts";
+import { Isolation, type Witnesses } from "./isolation.ts";
 import type { Meter } from "./meter.ts";
 import { Outbox } from "./outbox.ts";
 import type { PartitionGuard } from "./partition-guard.ts";
@@ -17,7 +17,7 @@ import type { TaskPorts } from "./task.ts";
 /** What outlives the openings of a task: how commits are reported, and what the process knows of suspect events. */
 export interface Lasting {
   readonly meter: Meter;
-  readonly witness: Witness;
+  readonly witnesses: Witnesses;
   readonly seclusion: Seclusion;
 }
 
@@ -67,7 +67,7 @@ export async function recover(
     sinks,
     processor: new Processor(plan, opening),
     outbox: new Outbox(sinks, confirmed, pending),
-    isolation: new Isolation(recovered.openingsWithoutProgress, state, lasting.witness),
+    isolation: new Isolation(recovered.openingsWithoutProgress, state, lasting.witnesses),
   };
 }
 

@@ -1,4 +1,6 @@
+import type { Result } from "./operator.ts";
 import type { HubEvent } from "./ports.ts";
+import { describeResult } from "./stage-failure.ts";
 
 /** The name of the built-in sink that every pipeline has beside its own: dead letters and late events go there. */
 export const SIDE_SINK = "$side";
@@ -62,4 +64,9 @@ export function condemnedRecord(id: { pipeline: string; partition: string }, eve
     reason: "the process died each time this event was begun alone: out of memory, an endless loop or a native crash",
     body: event.body,
   };
+}
+
+/** Why a result of a window is a dead letter that was emitted alone several times and ended the process each time. */
+export function condemnedResult(result: Result): string {
+  return `the process died each time the result of ${describeResult(result)} was emitted alone: out of memory, an endless loop or a native crash in the stages behind the window`;
 }

@@ -1,24 +1,34 @@
 import { messageOf, TidemarkError } from "../errors.ts";
 import type { ErrorPolicy } from "../stream/on-error.ts";
+import type { Result } from "./operator.ts";
 import type { TaskId, World } from "./ports.ts";
 
-/** What a stage's code threw, where its policy is not to make the event a dead letter now. */
+/** Where a stage's code threw: at an event, or at a result that a window emitted; then at the event before it. */
+export interface FailurePlace {
+  readonly stage: string;
+  readonly sequenceNumber: number;
+  readonly result: Result | undefined;
+}
+
+/** What a stage's code threw, where its policy is not to make the event, or the result, a dead letter now. */
 export class StageFailure extends Error {
   readonly stage: string;
   readonly sequenceNumber: number;
-  /** How often the event was tried so far, this time included. */
+  readonly result: Result | undefined;
+  /** How often it was tried so far, this time included. */
   readonly tries: number;
   readonly retry: ErrorPolicy["retry"];
 
-  constructor(stage: string, sequenceNumber: number, tries: number, policy: ErrorPolicy, cause: unknown) {
+  constructor(place: FailurePlace, tries: number, policy: ErrorPolicy, cause: unknown) {
     super(messageOf(cause), { cause });
-    this.stage = stage;
-    this.sequenceNumber = sequenceNumber;
+    this.stage = place.stage;
+    this.sequenceNumber = place.sequenceNumber;
+    this.result = place.result;
     this.tries = tries;
     this.retry = policy.retry;
   }
 
-  /** Whether the event may be tried again. */
+  /** Whether it may be tried again. */
   get again(): boolean {
     return this.retry !== undefined && this.tries < this.retry.attempts;
   }
@@ -31,10 +41,12 @@ export class StageFailure extends Error {
     return Math.ceil(step / 2 + (world.random() * step) / 2);
   }
 
-  /** The error that stops the task, `what` having failed. */
-  stopped(id: TaskId, what: "event" | "result"): TidemarkError {
+  /** The error that stops the task. */
+  stopped(id: TaskId): TidemarkError {
     const often = this.tries === 1 ? "" : `, ${this.tries} times`;
-    const subject = what === "event" ? "An event" : "A result of a window";
+    const { result } = this;
+    const what = result === undefined ? "event" : "result";
+    const subject = result === undefined ? "An event" : `A result of a window (${describeResult(result)})`;
     return new TidemarkError(
       "STAGE_FAILED",
       `${subject} made the stage's code throw${often}, and the stage says to stop: ${this.message}.`,
@@ -49,4 +61,9 @@ export class StageFailure extends Error {
       },
     );
   }
+}
+
+/** A result in words: its stage, its key and its time. */
+export function describeResult({ stage, key, timestamp }: Result): string {
+  return `"${stage}" for ${JSON.stringify(key)} at ${new Date(timestamp).toISOString()}`;
 }

@@ -2,7 +2,7 @@ import type { CheckpointStore } from "../checkpoint/checkpoint-log.ts";
 import type { Pipeline } from "../stream/pipeline.ts";
 import { type Plan, tablesOf } from "../stream/plan.ts";
 import { isFenced, waitForOwner } from "./contention.ts";
-import { Witness } from "./isolation.ts";
+import { Witnesses } from "./isolation.ts";
 import { type CommitMetrics, Meter } from "./meter.ts";
 import { OpenTask } from "./open-task.ts";
 import type { HubEvent, PartitionReader, TaskId, World } from "./ports.ts";
@@ -10,7 +10,6 @@ import type { Lasting } from "./recover.ts";
 import { Seclusion } from "./seclusion.ts";
 import type { SideRecord } from "./side-record.ts";
 import type { Connections, Sink } from "./sink.ts";
-import { StageFailure } from "./stage-failure.ts";
 import type { StartPosition } from "./start.ts";
 import type { TableCache } from "./tables.ts";
 
@@ -74,7 +73,7 @@ export class Task {
     this.#ports = ports;
     this.id = { pipeline: this.#plan.name, partition: ports.partition };
     const meter = new Meter(this.id, ports.world, ports.onCommit);
-    this.#lasting = { meter, witness: new Witness(), seclusion: ports.seclusion ?? new Seclusion() };
+    this.#lasting = { meter, witnesses: new Witnesses(), seclusion: ports.seclusion ?? new Seclusion() };
   }
 
   /**
@@ -199,9 +198,6 @@ export class Task {
     this.#open ??= await OpenTask.open(this.#plan, this.id, this.#ports, this.#lasting);
     try {
       return await work(this.#open);
-    } catch (thrown) {
-      // A result of a window stopped the frame: its memory goes, and the events come again.
-      throw thrown instanceof StageFailure ? thrown.stopped(this.id, "result") : thrown;
     } finally {
       if (this.#open.spoiled) await this.#drop();
     }

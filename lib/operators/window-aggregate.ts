@@ -2,12 +2,14 @@ import type { Aggregate } from "../aggregates/aggregate.ts";
 import type { EventContext } from "../engine/context.ts";
 import type { Deferred } from "../engine/effects.ts";
 import type { StoreChange } from "../engine/frame.ts";
-import { Operator, type StageOpening } from "../engine/operator.ts";
+import { slotOf } from "../engine/ledger.ts";
+import { Operator, type Result, type StageOpening } from "../engine/operator.ts";
 import { held } from "../engine/watermark.ts";
 import { TidemarkError } from "../errors.ts";
 import type { StageOptions } from "../stream/on-error.ts";
 import type { StageNode } from "../stream/plan.ts";
 import type { TumblingWindow } from "../stream/window.ts";
+import { DueResults } from "./due-results.ts";
 import { Kept, withoutKept } from "./kept.ts";
 import { type Bucket, type Cell, WindowState } from "./window-state.ts";
 
@@ -46,7 +48,10 @@ class WindowAggregateOperator extends Operator implements Deferred {
   readonly #aggregates: readonly Aggregate<unknown, unknown>[];
   readonly #state: WindowState;
   readonly #kept: Kept;
+  readonly #due: DueResults;
   #watermark: number;
+  /** What results are judged by: the watermark of the frame before the one that closes, less the hold. */
+  #judgedBy: number;
 
   constructor(opening: StageOpening, window: TumblingWindow, aggregates: Record<string, Aggregate<unknown, unknown>>) {
     super(opening);
@@ -56,8 +61,10 @@ class WindowAggregateOperator extends Operator implements Deferred {
     this.#state = new WindowState(opening.name, this.#aggregates, withoutKept(opening.store));
     this.#kept = new Kept(window.keep, window.grace, opening.store, opening.watermark);
     this.#watermark = opening.watermark;
+    this.#judgedBy = opening.watermark;
+    this.#due = new DueResults(this.#state, window.size, (bucket) => this.#fired(bucket));
     // Every frame ends with the windows fired that its watermark had passed.
-    for (const bucket of this.#state.before(this.#watermark)) bucket.fired = this.#due(bucket) <= this.#watermark;
+    for (const bucket of this.#state.before(this.#watermark)) bucket.fired = this.#dueAt(bucket) <= this.#watermark;
   }
 
   override process(value: unknown, context: EventContext): void {
@@ -90,19 +97,47 @@ class WindowAggregateOperator extends Operator implements Deferred {
     this.#state.add(start, key, inputs);
   }
 
-  override closeFrame(watermark: number, context: EventContext): void {
-    const { grace, keep } = this.#window;
-    for (const bucket of this.#state.before(watermark)) {
-      if (this.#due(bucket) > watermark) break;
-      this.#emit(bucket, bucket.fired ? bucket.dirty : this.#state.cells(bucket), context);
-      bucket.fired = true;
-      if (this.#end(bucket) + grace + keep <= watermark) this.#state.drop(bucket);
-    }
+  override closeFrame(watermark: number): void {
+    this.#judgedBy = held(this.#watermark, holdOf(this.#window));
     this.#watermark = watermark;
+    this.#due.begin(this.#state.before(watermark).filter((bucket) => this.#dueAt(bucket) <= watermark));
+  }
+
+  override get nextResult(): Result | undefined {
+    const { cell, timestamp } = this.#due;
+    return cell && { stage: this.name, key: cell.key, timestamp };
+  }
+
+  override emitNext(context: EventContext): boolean {
+    const { cell } = this.#due;
+    if (cell === undefined) return false;
+    this.#begin(cell, context);
+    let result: Record<string, unknown> | undefined;
+    try {
+      result = this.#result(cell);
+      this.next.process(result, context);
+    } catch (thrown) {
+      if (result === undefined) this.#blameNext(context);
+      context.fail(result ?? this.#label(cell), thrown);
+      this.#due.advance();
+      return true;
+    }
+    context.effects.apply();
+    this.#due.advance();
+    return true;
+  }
+
+  override refuseNext(context: EventContext, reason: string): void {
+    const { cell } = this.#due;
+    if (cell === undefined) return;
+    this.#begin(cell, context);
+    this.#blameNext(context);
+    context.setAside(this.#label(cell), reason);
+    this.#due.advance();
   }
 
   override nextTimer(): number | undefined {
-    for (const bucket of this.#state.all()) if (!bucket.fired) return this.#due(bucket);
+    for (const bucket of this.#state.all()) if (!bucket.fired) return this.#dueAt(bucket);
     return undefined;
   }
 
@@ -114,28 +149,38 @@ class WindowAggregateOperator extends Operator implements Deferred {
     return [...this.#kept.changes(this.name), ...this.#state.changes()];
   }
 
-  #emit(bucket: Bucket, cells: Iterable<Cell>, context: EventContext): void {
-    const windowStart = iso(bucket.start);
-    const windowEnd = iso(this.#end(bucket));
-    for (const cell of cells) {
-      const result: Record<string, unknown> = { key: cell.key, windowStart, windowEnd };
-      const values = this.#state.results(cell);
-      for (let i = 0; i < values.length; i++) result[this.#columns[i] as string] = values[i];
-      context.begin(this.#end(bucket) - 1, cell.key, held(this.#watermark, holdOf(this.#window)));
-      context.stage = this.index;
-      context.effects.count(this.counts.out);
-      try {
-        this.next.process(result, context);
-      } catch (thrown) {
-        context.fail(result, thrown);
-        continue;
-      }
-      context.effects.apply();
-    }
+  /** Turns the context to the next result, which leaves the stage. */
+  #begin(cell: Cell, context: EventContext): void {
+    context.begin(this.name, this.#due.timestamp, cell.key, this.#judgedBy);
+    context.stage = this.index;
+    context.effects.count(this.counts.out);
+  }
+
+  /** What the stage behind never got is its input all the same, and ends there. */
+  #blameNext(context: EventContext): void {
+    context.stage = this.next.index;
+    context.effects.count(slotOf(this.next.index, "in"));
+  }
+
+  #label({ key }: Cell): Record<string, unknown> {
+    return { key, windowStart: this.#due.windowStart, windowEnd: this.#due.windowEnd };
+  }
+
+  #result(cell: Cell): Record<string, unknown> {
+    const result = this.#label(cell);
+    const values = this.#state.results(cell);
+    for (let i = 0; i < values.length; i++) result[this.#columns[i] as string] = values[i];
+    return result;
+  }
+
+  #fired(bucket: Bucket): void {
+    const { grace, keep } = this.#window;
+    bucket.fired = true;
+    if (this.#end(bucket) + grace + keep <= this.#watermark) this.#state.drop(bucket);
   }
 
   /** When the window's results leave first; what comes later updates them. */
-  #due(bucket: Bucket): number {
+  #dueAt(bucket: Bucket): number {
     return this.#end(bucket) + (this.#window.emit === "final" ? this.#window.grace : 0);
   }
 

@@ -30,15 +30,6 @@ export function checkPlan(plan: Plan): Plan {
 /** What is wrong with the error policies of the source and the stages. */
 function policyProblems({ source, stages }: Plan): string[] {
   const problems = onErrorProblems("the source", source.onError);
-  const window = stages.findIndex(({ kind }) => kind === "aggregate");
-  for (const [index, { name, onError }] of stages.entries()) {
-    problems.push(...onErrorProblems(`"${name}"`, onError));
-    if (window >= 0 && index > window && typeof onError === "object") {
-      problems.push(
-        `"${name}" comes after the window "${stages[window]?.name}" and cannot retry: a result is no event that could wait. ` +
-          `With "stop" the whole frame is tried again`,
-      );
-    }
-  }
+  for (const { name, onError } of stages) problems.push(...onErrorProblems(`"${name}"`, onError));
   return problems;
 }

@@ -14,13 +14,14 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "engine/commits.ts",
-        find: "      stamp = await log.append(frame);\n",
-        replace: `      const self = this as unknown as { early?: number };
-      self.early = (self.early ?? log.recovered.sequence) + 1;
-      const guess = { ...this.#id, generation: log.recovered.generation, sequence: self.early, nonce: "00" };
-      for (const { sink, messages } of frame.outbox) await this.#parts.sinks.get(sink)?.deliver(messages, guess, signal);
-      stamp = await log.append({ ...frame, outbox: [] });
-`,
+        find: "    const stamp = await this.#orSpoil(() => log.append(frame));\n    this.#confirmed = frame.confirmed;\n    this.#standing",
+        replace: `    const self = this as unknown as { early?: number };
+    self.early = (self.early ?? log.recovered.sequence) + 1;
+    const guess = { ...this.#id, generation: log.recovered.generation, sequence: self.early, nonce: "00" };
+    for (const { sink, messages } of frame.outbox) await this.#parts.sinks.get(sink)?.deliver(messages, guess, signal);
+    const stamp = await this.#orSpoil(() => log.append({ ...frame, outbox: [] }));
+    this.#confirmed = frame.confirmed;
+    this.#standing`,
       },
       {
         file: "engine/commits.ts",
@@ -176,14 +177,8 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     "an owner that was fenced drops its memory",
     "engine/commits.ts",
     `    } catch (thrown) {
-      this.spoiled = true;
-      throw thrown;
-    }
-    this.#confirmed`,
-    `    } catch (thrown) {
-      throw thrown;
-    }
-    this.#confirmed`,
+      this.spoiled = true;`,
+    `    } catch (thrown) {`,
   ),
   mutant(
     "keys-that-moved-are-processed",

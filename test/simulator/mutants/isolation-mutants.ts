@@ -11,9 +11,9 @@ export const ISOLATION_MUTANTS: readonly Mutant[] = [
   mutant(
     "attempt-counted-although-the-process-lived",
     "an attempt counts only when its process never came back",
-    "engine/isolation.ts",
-    "if (this.#announced !== sequenceNumber) return begun;",
-    "if (sequenceNumber >= 0) return begun;",
+    "engine/suspects.ts",
+    "if (own === undefined) return begun;",
+    "if (id !== undefined) return begun;",
   ),
   mutant(
     "suspects-tried-beside-others",
@@ -25,16 +25,16 @@ export const ISOLATION_MUTANTS: readonly Mutant[] = [
   mutant(
     "condemned-at-once",
     "an event is condemned only after several attempts",
-    "engine/isolation.ts",
-    "const ATTEMPTS_PER_EVENT = 6;",
-    "const ATTEMPTS_PER_EVENT = 1;",
+    "engine/suspects.ts",
+    "const MOST_ATTEMPTS = 6;",
+    "const MOST_ATTEMPTS = 1;",
   ),
   mutant(
     "attempts-not-in-the-frame",
     "attempts are counted in the log",
-    "engine/isolation.ts",
-    "if (noted !== undefined) [this.#suspect, this.#begun]",
-    "if (noted === null) [this.#suspect, this.#begun]",
+    "engine/suspects.ts",
+    "this.#begun.set(id, Number(begun));",
+    "void [id, begun];",
   ),
   mutant(
     "never-careful",
