@@ -43,7 +43,7 @@ function patientSink(name: string, received: unknown[]): Sink<Reading> {
           return entries;
         },
         deliver: async (messages, { sequence }) => {
-          if (!delivered.has(sequence)) received.push(...messages);
+          if (!delivered.has(sequence)) for (const message of messages) received.push(message);
           delivered.add(sequence);
           return ALL_DELIVERED;
         },
@@ -96,6 +96,26 @@ test("a plan without a sink for which values wait is refused, and taken once the
   // It also confirms the delivery.
   await task.wake(SIGNAL);
   await open(memorySink()).catchUp(SIGNAL);
+});
+
+test("a sink may let go of more values at once than a call takes arguments", async () => {
+  const MANY = 200_000;
+  const { open, send } = partition();
+  const received: unknown[] = [];
+  const sink = patientSink("generous", received);
+  const generous: Sink<Reading> = {
+    ...sink,
+    open: async (context) => {
+      const task = await sink.open(context);
+      return {
+        ...task,
+        closeFrame: (watermark) => (task.closeFrame?.(watermark) ?? []).flatMap((value) => Array(MANY).fill(value)),
+      };
+    },
+  };
+  send(reading(START, 1), reading(START + MINUTE, 2));
+  await open(generous).catchUp(SIGNAL);
+  assert.equal(received.length, MANY);
 });
 
 test("silence brings what waits in a sink out when its time has come", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { getEventListeners } from "node:events";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { END_OF_TIME, NO_WATERMARK } from "../../lib/engine/frame.ts";
@@ -253,6 +254,18 @@ describe("hub sink", () => {
     });
     await owner.deliver(first);
     await owner.deliver(second);
+  });
+
+  it("leaves nothing behind on the signal of its caller, however sends end", async () => {
+    const { sink } = newHub();
+    const owner = await open(sink, { world: briskWorld });
+    const { signal } = new AbortController();
+    let faults = 0;
+    server.faults.publish = () => (faults++ === 1 ? { disconnect: "before" } : undefined);
+    for (let i = 0; i < 3; i++) await owner.deliver(owner.frame(ROUTES.map((route) => leg(route, i))), signal);
+    server.faults.publish = undefined;
+    assert.ok(faults > 5);
+    assert.deepEqual(getEventListeners(signal, "abort"), []);
   });
 
   it("splits what does not fit into one batch", async () => {

@@ -17,8 +17,7 @@ export const SIGNAL = new AbortController().signal;
  * A hub's only partition, and a log, over memory that outlives the tasks: for what a test driver's one task cannot do.
  * `side` holds dead letters and late events.
  */
-export function onePartition() {
-  const world = new VirtualWorld(START);
+export function onePartition(world: VirtualWorld = new VirtualWorld(START)) {
   const hub = new MemoryHub(1, START);
   const checkpoints = createCheckpointStore({ blobs: memoryBlobs(), world });
   const side = captureSink<SideRecord>("$side", { kind: "memory", name: "side" });

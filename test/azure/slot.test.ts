@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Slot } from "../../lib/azure/slot.ts";
+import { captureSink } from "../../lib/testing/capture-sink.ts";
+import { VirtualWorld } from "../../lib/testing/virtual-world.ts";
+import { onePartition, SIGNAL, START } from "../support/one-partition.ts";
+import { type Reading, reading, readings } from "../support/pipelines.ts";
+
+const SECOND = 1_000;
+const SILENT = { debug: () => undefined, warn: () => undefined };
+
+interface Sleeper {
+  readonly until: number;
+  readonly wake: () => void;
+}
+
+/** A clock that moves when it is told to: whoever sleeps wakes in turn. */
+class Clock extends VirtualWorld {
+  #sleepers: Sleeper[] = [];
+
+  override sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((wake, fail) => {
+      this.#sleepers.push({ until: this.now() + milliseconds, wake });
+      signal?.addEventListener("abort", () => fail(signal.reason), { once: true });
+    });
+  }
+
+  async pass(milliseconds: number): Promise<void> {
+    const end = this.now() + milliseconds;
+    for (;;) {
+      // What was woken works on for as long as it does not sleep.
+      for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+      const [next] = this.#sleepers.sort((a, b) => a.until - b.until);
+      if (next === undefined || next.until > end) break;
+      this.#sleepers.shift();
+      this.moveTo(next.until);
+      next.wake();
+    }
+    this.moveTo(end);
+  }
+}
+
+test("what waits for its commit stays when another owner has come, and is committed when its time has", async () => {
+  const world = new Clock(START);
+  const { hub, open, send } = onePartition(world);
+  const { sink, values } = captureSink<Reading>("out", { kind: "memory", name: "out" });
+  const pipeline = readings().to(sink);
+  const slot = new Slot((ports) => open(pipeline, { ...ports, commitEvery: 60 * SECOND }), {
+    world,
+    stop: SIGNAL,
+    restAfter: 5 * SECOND,
+    patience: 10 * SECOND,
+    wakeAt: async (time) => time,
+    running: () => undefined,
+    log: SILENT,
+  });
+  send(reading(1, 1));
+  await slot.handle(hub.from(0, 0), SILENT);
+  await world.pass(61 * SECOND);
+  assert.equal(values.length, 1, "committed by the alarm");
+  send(reading(2, 2));
+  await slot.handle(hub.from(0, 1), SILENT);
+  // Another process takes over and ends at once, while the delivery of the first event is still to be confirmed.
+  await open(pipeline).handle([], SIGNAL);
+  await world.pass(30 * SECOND);
+  assert.notEqual(slot.task.flushDue, undefined);
+  await world.pass(60 * SECOND);
+  assert.deepEqual(
+    values.map(({ value }) => value),
+    [1, 2],
+  );
+});
