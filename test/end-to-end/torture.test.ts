@@ -15,7 +15,7 @@ const FIXED_SEED = 4;
 async function torture(...args: string[]) {
   const child = spawn(
     process.execPath,
-    [LAUNCHER, "torture", "--json", "--rate", "200", "--kills", String(KILLS), ...args],
+    [LAUNCHER, "torture", "--json", "--kills", String(KILLS), ...args],
     {
       cwd: folder.path,
       stdio: ["ignore", "pipe", "pipe"],

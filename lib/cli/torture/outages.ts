@@ -8,11 +8,14 @@ const NAMES = { azurite: "storage", cosmos: "cosmos" } as const;
 
 /** Lets a service be away for a while. */
 export async function takeAway(options: InjectOptions, { service, ms }: Outage): Promise<void> {
-  await until(() => options.truce.over && !options.away.has(service), options.signal);
+  const { truce, cluster, signal } = options;
+  // Before anybody has begun, it would only delay the beginning.
+  await until(() => cluster.instances.some(({ committed }) => committed.size > 0), signal);
+  await until(() => truce.over && !options.away.has(service), signal);
   options.counts.outages[service]++;
   options.onFault("outage", `stopped ${TITLES[service]} for ${(ms / 1000).toFixed(1)} s`);
   await away(options, service);
-  await sleep(ms, undefined, { signal: options.signal });
+  await sleep(ms, undefined, { signal });
   await back(options, service);
 }
 

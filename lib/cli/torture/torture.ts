@@ -30,7 +30,7 @@ import { summary } from "./summary.ts";
 import { Truce } from "./truce.ts";
 
 /** Events go on for so long after the last fault, so that nothing ends in the middle of one. */
-const CALM_MS = 1500;
+const CALM_MS = 1000;
 const TOOTHLESS =
   "No paused instance woke with results that another had delivered meanwhile: the run proves too little.";
 /** Generous, since the machine may have other things to do: what matters is that it ends. */
