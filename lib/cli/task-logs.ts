@@ -1,17 +1,22 @@
 import { TIDEMARK_CONTAINER } from "../azure/checkpoints.ts";
 import { realWorld } from "../azure/world.ts";
+import type { BlobPort } from "../checkpoint/blob-port.ts";
 import type { LogStatus } from "../checkpoint/checkpoint-log.ts";
 import type { CheckpointStore } from "../checkpoint/index.ts";
 
 /** Reads checkpoint logs without taking them over. */
 export async function openLogs(connectionString: string): Promise<CheckpointStore> {
-  const [{ BlobServiceClient }, { createCheckpointStore }, { azureBlobs }] = await Promise.all([
+  const { createCheckpointStore } = await import("../checkpoint/index.ts");
+  return createCheckpointStore({ blobs: await logBlobs(connectionString), world: realWorld });
+}
+
+/** The blobs that checkpoint logs are made of. */
+export async function logBlobs(connectionString: string): Promise<BlobPort> {
+  const [{ BlobServiceClient }, { azureBlobs }] = await Promise.all([
     import("@azure/storage-blob"),
-    import("../checkpoint/index.ts"),
     import("../checkpoint/azure-blobs.ts"),
   ]);
-  const container = BlobServiceClient.fromConnectionString(connectionString).getContainerClient(TIDEMARK_CONTAINER);
-  return createCheckpointStore({ blobs: azureBlobs(container), world: realWorld });
+  return azureBlobs(BlobServiceClient.fromConnectionString(connectionString).getContainerClient(TIDEMARK_CONTAINER));
 }
 
 /** The statuses of a pipeline's tasks, one for each partition; undefined where a task has no log. */

@@ -1,5 +1,5 @@
-import { TIDEMARK_CONTAINER } from "../../azure/checkpoints.ts";
 import { realWorld } from "../../azure/world.ts";
+import type { BlobPort } from "../../checkpoint/blob-port.ts";
 import { DEFAULT_LIMITS } from "../../checkpoint/limits.ts";
 import { listTask } from "../../checkpoint/listing.ts";
 import { hexOf, TaskFolder } from "../../checkpoint/names.ts";
@@ -16,14 +16,8 @@ export interface FramesInLog {
 }
 
 /** Reads the numbers of all frames in a task's log. */
-export async function framesInLog(connectionString: string, id: TaskId): Promise<FramesInLog> {
-  const [{ BlobServiceClient }, { azureBlobs }] = await Promise.all([
-    import("@azure/storage-blob"),
-    import("../../checkpoint/azure-blobs.ts"),
-  ]);
-  const container = BlobServiceClient.fromConnectionString(connectionString).getContainerClient(TIDEMARK_CONTAINER);
+export async function framesInLog(blobs: BlobPort, id: TaskId): Promise<FramesInLog> {
   const folder = new TaskFolder("checkpoints", id);
-  const blobs = azureBlobs(container);
   const { segments, generation } = await listTask({
     ...{ task: id, folder, blobs, world: realWorld, limits: DEFAULT_LIMITS },
   });

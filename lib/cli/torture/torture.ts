@@ -13,7 +13,7 @@ import { createPaint, wantsColours } from "../screen/paint.ts";
 import { describeEnd } from "../services/service-ends.ts";
 import type { Services } from "../services/start-services.ts";
 import { openServices } from "../session.ts";
-import { openLogs } from "../task-logs.ts";
+import { logBlobs, openLogs } from "../task-logs.ts";
 import type { Verification } from "../verify/verify.ts";
 import { Cluster, EXPIRY_MS } from "./cluster.ts";
 import { diagnose } from "./diagnosis.ts";
@@ -173,7 +173,7 @@ class Torture {
     this.#say(`Every window has closed after ${seconds.toFixed(1)} s; reading everything again to verify it …`);
     const { verify } = await import("../verify/verify.ts");
     const verification = await verify({ settings: services.settings, logs: states, documents: true });
-    const frames = await this.#fences.compareWithLogs(services.settings.TidemarkStorage);
+    const frames = await this.#fences.compareWithLogs(await logBlobs(services.settings.TidemarkStorage));
     const fences = { breaches: this.#fences.breaches, frames };
     const { seed } = this.#options;
     const { board } = cluster;
