@@ -5,6 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 export interface Found {
   readonly pid: number;
   readonly command: string;
+  /** Whether it was stopped where it stands. */
+  readonly stopped: boolean;
 }
 
 /** The processes that inherited a variable of this text, without those that have ended; of Linux only. */
@@ -14,7 +16,8 @@ export function processesWith(variable: string): Found[] {
     try {
       if (!readFileSync(`/proc/${name}/environ`, "utf8").split("\0").includes(variable)) return [];
       const command = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ").trim();
-      return command === "" ? [] : [{ pid: Number(name), command }];
+      const state = /\) (\S)/.exec(readFileSync(`/proc/${name}/stat`, "utf8"))?.[1];
+      return command === "" ? [] : [{ pid: Number(name), command, stopped: state === "T" }];
     } catch {
       return [];
     }

@@ -13,6 +13,7 @@ after(() => rm(folder, { recursive: true, force: true }));
 
 test("a service that was stopped has not ended by itself; the next one that dies has", {
   skip: process.platform !== "linux",
+  timeout: 60_000,
 }, async () => {
   process.env.TIDEMARK_TEST = folder;
   const declared = Promise.resolve({ hubs: [{ name: "flights", partitions: 1 }], containers: [] });
