@@ -66,12 +66,18 @@ export class Cluster {
     return cluster;
   }
 
-  /** One of the instances that work, chosen by a share of one; waits until there is one. */
-  async oneAtWork(share: number, signal: AbortSignal): Promise<Instance> {
-    const working = (): Instance[] => this.instances.filter((instance) => instance.working);
-    await until(() => working().length > 0, signal);
-    const choice = working();
-    return choice[Math.floor(share * choice.length)] as Instance;
+  /** One of the instances that work and fit, chosen by a share of one; waits until there is one. */
+  async oneAtWork(
+    share: number,
+    signal: AbortSignal,
+    fits: (instance: Instance) => boolean = () => true,
+  ): Promise<Instance> {
+    let found: Instance[] = [];
+    await until(() => {
+      found = this.instances.filter((instance) => instance.working && fits(instance));
+      return found.length > 0;
+    }, signal);
+    return found[Math.floor(share * found.length)] as Instance;
   }
 
   /** What all hosts report, as if they were one. */

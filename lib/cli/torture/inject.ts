@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { CheckpointStore } from "../../checkpoint/index.ts";
 import type { Services } from "../services/start-services.ts";
 import type { Cluster } from "./cluster.ts";
+import type { Instance } from "./instance.ts";
 import { takeAway } from "./outages.ts";
 import { stopAndContinue } from "./pauses.ts";
 import type { Kill, OutageService, Schedule } from "./schedule.ts";
@@ -63,10 +64,9 @@ async function strike(
 ): Promise<void> {
   const spare = (): boolean => cluster.board.takingOver || !truce.over;
   await until(() => !spare(), signal);
-  const instance = await cluster.oneAtWork(kill.target, signal);
-  const patience = performance.now() + PATIENCE_STARTS * instance.startMs;
-  const ripe = (): boolean => !kill.atWork || instance.committed.size > 0 || performance.now() > patience;
-  await until(() => !spare() && instance.working && ripe(), signal);
+  const patience = performance.now() + PATIENCE_STARTS * Math.max(...cluster.instances.map(({ startMs }) => startMs));
+  const ripe = ({ committed }: Instance): boolean => !kill.atWork || committed.size > 0 || performance.now() > patience;
+  const instance = await cluster.oneAtWork(kill.target, signal, (one) => !spare() && ripe(one));
   counts.kills++;
   // One of two is left alone while the other is away: somebody must be there to take partitions over.
   const alone = cluster.instances.some((other) => other !== instance && !other.up);
