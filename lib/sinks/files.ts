@@ -52,7 +52,8 @@ export function files<T extends object>(options: FilesOptions<T>): Sink<T> {
   };
 }
 
-interface Prepared extends LeavingRow {
+/** A row with all that decides where and when it is written. */
+export interface PreparedRow extends LeavingRow {
   readonly folder: string;
   readonly due: number;
   readonly key: string | undefined;
@@ -78,7 +79,7 @@ class FilesTask<T> implements SinkTask<T> {
     this.#storedBatch = this.#batch;
   }
 
-  prepare(value: T, { timestamp }: RecordMeta): Prepared {
+  prepare(value: T, { timestamp }: RecordMeta): PreparedRow {
     const { row, bytes } = toRow(value);
     this.#encoder.check(row);
     const time = instant(this.#options.time?.(value) ?? windowStartOf(row) ?? timestamp);
@@ -90,7 +91,7 @@ class FilesTask<T> implements SinkTask<T> {
   }
 
   accept(prepared: unknown): undefined {
-    const { folder, key, due, row, bytes } = prepared as Prepared;
+    const { folder, key, due, row, bytes } = prepared as PreparedRow;
     this.#waiting.add(folder, key, due, { row, bytes });
   }
 

@@ -7,7 +7,13 @@ import { applyEdits } from "./mutants/mutant.ts";
 import { runMutant } from "./mutants/run-mutants.ts";
 
 /** Variants that the first seeds catch. */
-const QUICK = ["trust-the-host", "no-downstream-dedupe", "sequence-restarts", "state-kept-after-a-throw"];
+const QUICK = [
+  "trust-the-host",
+  "no-downstream-dedupe",
+  "sequence-restarts",
+  "state-kept-after-a-throw",
+  "parquet-times-in-seconds",
+];
 
 describe("broken variants", () => {
   it("are at least twenty, each with a name of its own", () => {

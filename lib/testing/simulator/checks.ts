@@ -5,7 +5,7 @@ import { FENCE_FIELD } from "../../sinks/cosmos/fence.ts";
 import { type Cluster, taskKey } from "./cluster.ts";
 import type { SimFunction } from "./config.ts";
 import { type Expectation, type Losses, whatCounts } from "./expectation.ts";
-import { checkFiles } from "./files-check.ts";
+import { checkFiles, readFiles } from "./files-check.ts";
 import { compareLists } from "./lists.ts";
 import { readSent } from "./sent-check.ts";
 import { readSide } from "./side-check.ts";
@@ -34,7 +34,7 @@ export async function checkRun(cluster: Cluster, oracle: Oracle): Promise<void> 
   for (const place of places) checkAccount(cluster, place, losses);
   checkDocuments(cluster, expected);
   checkSent(cluster, expected, places);
-  checkFiles(cluster, expected, (task) => statusOf.get(task)?.generation ?? 0);
+  await checkFiles(cluster, expected, (task) => statusOf.get(task)?.generation ?? 0);
   const unique = (list: readonly string[]) => (expected.updates ? [...new Set(list)] : list);
   compareLists(unique(lines), unique(expected.side), (what) => watch.violate(`side output: ${what}`));
 }
@@ -84,7 +84,9 @@ export async function outcomeOf(cluster: Cluster, updates: boolean): Promise<Exp
     return [hub.name, new Map(channels.flat())];
   });
   const side = readSide(cluster.side.blobs, () => 1).lines;
-  return { documents: new Map(documents), sent: new Map(sent), side, updates };
+  const violate = (what: string): void => cluster.watch.violate(what);
+  const files = await readFiles(cluster, updates, () => 1, violate);
+  return { documents: new Map(documents), sent: new Map(sent), side, files, updates };
 }
 
 function checkDocuments(cluster: Cluster, { documents }: Expectation): void {

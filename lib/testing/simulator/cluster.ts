@@ -16,6 +16,7 @@ import { BusyCheck } from "./busy-check.ts";
 import type { SimApp, SimFunction, SimSettings } from "./config.ts";
 import { type Death, deadlyPipeline } from "./deadly.ts";
 import { type Fault, Faults } from "./faults.ts";
+import { type FileStore, fileStoreOf } from "./file-store.ts";
 import { Life } from "./life.ts";
 import { Scheduler } from "./scheduler.ts";
 import { blobsOf, SimBlobContainer, simBlobService } from "./sim-blobs.ts";
@@ -27,9 +28,8 @@ import { Watch } from "./watch.ts";
 /** Where virtual time begins. */
 export const START_TIME: number = Date.UTC(2030, 0, 1);
 
-/** The container of dead letters and late events, and that of sinks of files. */
+/** The container of dead letters and late events. */
 const TIDEMARK_CONTAINER = "tidemark";
-export const FILES_CONTAINER = "files";
 
 /** A process with the tasks that it has opened. */
 export interface Process {
@@ -56,7 +56,7 @@ export class Cluster {
   readonly containers: readonly SimContainer[];
   readonly side: SimBlobContainer;
   /** What sinks of files write to. */
-  readonly files: SimBlobContainer;
+  readonly files: FileStore;
   readonly watch: Watch = new Watch();
   /** Of wake-ups, when this run has them. */
   readonly queue: SimQueue | undefined;
@@ -88,9 +88,7 @@ export class Cluster {
       (options) => new SimContainer(options, (written) => this.watch.document(written)),
     );
     this.side = new SimBlobContainer((name, before, after) => this.watch.sideBlob(name, before, after));
-    this.files = new SimBlobContainer((name, before, after) =>
-      this.watch.file(name, before, after, (path) => this.files.blobs.has(path)),
-    );
+    this.files = fileStoreOf(app, this.watch);
     this.queue = settings.waking && new SimQueue(this.scheduler, QUEUE);
     this.#busy = new BusyCheck(this.watch, TIMING.patience);
     const world = new VirtualWorld(START_TIME, settings.seed);
@@ -258,7 +256,7 @@ export class Cluster {
 
   #connections(life: Life): Connections {
     const cosmos = simCosmosClient(this.containers, life);
-    const blobs = simBlobService({ [TIDEMARK_CONTAINER]: this.side, [FILES_CONTAINER]: this.files }, life);
+    const blobs = simBlobService({ [TIDEMARK_CONTAINER]: this.side, ...this.files.containers }, life);
     const producers = new Map([...this.hubs].map(([name, hub]) => [name, hub.producer(life)]));
     return {
       cosmos: async () => cosmos,

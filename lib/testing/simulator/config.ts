@@ -4,6 +4,7 @@ import type { Pipeline } from "../../stream/pipeline.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Death } from "./deadly.ts";
 import type { Fault } from "./faults.ts";
+import type { Cells } from "./file-rows.ts";
 import type { SimContainerOptions } from "./sim-cosmos.ts";
 import type { SimHubOptions } from "./sim-hub.ts";
 
@@ -24,6 +25,12 @@ export interface SimEvent {
   readonly partitionKey?: string | undefined;
 }
 
+/**
+ * What a row is about, of which only the last row in a folder counts; undefined: the row counts by itself. `text` is
+ * the row as `rowText` writes it.
+ */
+export type KeyOf = (row: Cells, text: string) => string | undefined;
+
 /** What one simulation runs, before chance. */
 export interface SimApp {
   readonly functions: readonly SimFunction[];
@@ -38,6 +45,8 @@ export interface SimApp {
   readonly check?: (cluster: Cluster) => Promise<void>;
   /** How a decoded event ends the process that runs its code. */
   readonly deathOf?: (value: unknown) => Death | undefined;
+  /** By the name of a sink of files that has a key. */
+  readonly rowKeys?: Readonly<Record<string, KeyOf>>;
   /** Looks at every frame when its owner learns that it is in the log. */
   readonly onFrame?: (cluster: Cluster, metrics: CommitMetrics) => void;
 }

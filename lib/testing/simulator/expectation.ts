@@ -6,8 +6,8 @@ export interface Expectation {
   readonly sent: ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>;
   /** Late events and dead letters, as `sideLine` writes them, sorted. */
   readonly side: readonly string[];
-  /** Task → the rows of its files as JSON; undefined where no files are looked at. */
-  readonly rows?: ReadonlyMap<string, readonly string[]> | undefined;
+  /** "sink of task" → what counts of the rows of its files, as `readFiles` tells it. */
+  readonly files?: ReadonlyMap<string, readonly string[]>;
   /** Results are versions of windows, and how many there are depends on batches: only the last of each counts. */
   readonly updates?: boolean;
 }

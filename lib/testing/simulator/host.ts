@@ -398,7 +398,7 @@ export class Host {
 
   /** Only where nobody downstream counts what the task sends. */
   #reset({ fn, partition }: Trigger): boolean {
-    if (fn.pipeline.plan.sinks.some(({ kind }) => kind !== "cosmos")) return false;
+    if (fn.pipeline.plan.sinks.some(({ kind }) => kind !== "cosmos" && kind !== "files")) return false;
     void this.#cluster.reset(fn, partition);
     return true;
   }

@@ -1,14 +1,17 @@
 import type { HubEvent } from "../../engine/ports.ts";
 import { partitionForKey } from "../../sources/partition-key.ts";
 import { type Expectation, type Losses, type SideFacts, sideLine } from "./expectation.ts";
+import { rowText } from "./file-rows.ts";
 import {
   isHeavy,
+  LEGS_FILES,
   LEGS_HUB,
   LEGS_MAX_BYTES,
   LEGS_PARTITIONS,
   type Leg,
   legsOf,
   type Reading,
+  STATS_FILES,
   TIMES,
 } from "./workload.ts";
 
@@ -32,35 +35,48 @@ export function foldWorkload(
   has: (pipeline: "stats" | "legs") => boolean,
 ): Expectation {
   const side: string[] = [];
-  const stats = new Tumbling(TIMES.stats);
+  const stats = new Map<string, unknown>();
   const routes = new Tumbling(TIMES.routes);
   const sent = new Map<string, string[]>();
-  const rows = new Map<string, string[]>();
+  const files = new Map<string, string[]>();
   for (const [partition, events] of partitions.entries()) {
-    if (has("stats")) foldStats(kept(events, losses, `stats/${partition}`), stats, side);
+    if (has("stats")) {
+      const ofTask = new Tumbling(TIMES.stats);
+      foldStats(kept(events, losses, `stats/${partition}`), ofTask, side);
+      const found = [...ofTask.documents(statsDocument)];
+      for (const [id, document] of found) stats.set(id, document);
+      files.set(
+        `${STATS_FILES} of stats/${partition}`,
+        found.map(([, document]) => statsRow(document)),
+      );
+    }
     if (!has("legs")) continue;
-    rows.set(`legs/${partition}`, []);
+    const rows: string[] = [];
+    files.set(`${LEGS_FILES} of legs/${partition}`, rows);
     foldLegs(partition, kept(events, losses, `legs/${partition}`), routes, { sent, rows, side });
   }
   const documents = new Map([
-    [
-      "stats",
-      stats.documents(({ key, values, ...rest }) => ({
-        key,
-        readings: values.length,
-        ...rest,
-        median: median(values),
-      })),
-    ],
+    ["stats", stats],
     ["routes", routes.documents(({ key: route, values, ...rest }) => ({ route, legs: values.length, ...rest }))],
   ]);
-  return { documents, sent: new Map([[LEGS_HUB, sent]]), side: side.sort(), rows };
+  return { documents, sent: new Map([[LEGS_HUB, sent]]), side: side.sort(), files };
+}
+
+function statsDocument({ key, values, ...rest }: Folded) {
+  return { key, readings: values.length, ...rest, median: median(values) };
+}
+
+/** As `readFiles` tells it: in the folder of the hour in which its window began. */
+function statsRow(document: object): string {
+  const { windowStart } = document as Folded;
+  return `date=${windowStart.slice(0, 10)}/hour=${windowStart.slice(11, 13)}/ ${rowText({ ...document })}`;
 }
 
 /** What the legs of all partitions come to. */
 interface LegsOutput {
   readonly sent: Map<string, string[]>;
-  readonly rows: Map<string, string[]>;
+  /** As `readFiles` tells them. */
+  readonly rows: string[];
   readonly side: string[];
 }
 
@@ -86,7 +102,7 @@ function foldLegs(
     if (!isHeavy(reading)) continue;
     for (const leg of legsOf(reading)) {
       const body = JSON.stringify(leg);
-      rows.get(`legs/${partition}`)?.push(body);
+      rows.push(`${minuteOf(leg.at)} ${rowText({ ...leg })}`);
       if (Buffer.byteLength(body) + MESSAGE_OVERHEAD > LEGS_MAX_BYTES) {
         side.push(line("dead-letter", "legs", `hub:${LEGS_HUB}`, undefined));
         continue;
@@ -96,6 +112,12 @@ function foldLegs(
       foldRoute(leg, body, watermark, windows, side);
     }
   }
+}
+
+/** The folder of a time's minute. */
+function minuteOf(at: number): string {
+  const time = new Date(at).toISOString();
+  return `date=${time.slice(0, 10)}/hour=${time.slice(11, 13)}/minute=${time.slice(14, 16)}/`;
 }
 
 function foldRoute(leg: Leg, body: string, watermark: number, windows: Tumbling, side: string[]): void {
@@ -184,8 +206,8 @@ class Tumbling {
     cell.values.push(value);
   }
 
-  documents(toDocument: (folded: Folded) => object): Map<string, unknown> {
-    const folded = [...this.#values].map(([id, { key, start, values }]): [string, unknown] => {
+  documents(toDocument: (folded: Folded) => object): Map<string, object> {
+    const folded = [...this.#values].map(([id, { key, start, values }]): [string, object] => {
       const [windowStart, windowEnd] = [start, start + this.#size].map((time) => new Date(time).toISOString()) as [
         string,
         string,

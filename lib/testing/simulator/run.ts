@@ -4,6 +4,7 @@ import { Cluster, START_TIME, taskKey } from "./cluster.ts";
 import type { SimApp, SimSettings } from "./config.ts";
 import type { Expectation } from "./expectation.ts";
 import type { FaultKind } from "./faults.ts";
+import { loadWriters } from "./file-store.ts";
 import { Host } from "./host.ts";
 
 /** How much a run had to do. */
@@ -55,6 +56,7 @@ export async function runCleanly(app: SimApp, settings: SimSettings, updates: bo
 
 /** Runs an app under faults until it has come to rest, lets it drain, and checks what it left. */
 export async function runApp(app: SimApp, settings: SimSettings, oracle: Oracle): Promise<RunResult> {
+  await loadWriters(app);
   const cluster = new Cluster(app, settings);
   const { scheduler, watch, faults } = cluster;
   const { grows } = app;
@@ -149,7 +151,7 @@ function digest(cluster: Cluster): string {
   const hash = createHash("sha256");
   for (const container of cluster.containers)
     for (const document of container.documents) hash.update(JSON.stringify(document));
-  for (const { blobs } of [cluster.side, cluster.files])
+  for (const { blobs } of [cluster.side, ...Object.values(cluster.files.containers)])
     for (const [name, content] of blobs) hash.update(name).update(content);
   return hash.digest("hex").slice(0, 16);
 }

@@ -4,10 +4,10 @@ import { cosmos, files, toHub } from "../../sinks/index.ts";
 import { partitionForKey } from "../../sources/partition-key.ts";
 import type { Pipeline } from "../../stream/pipeline.ts";
 import type { Schema } from "../../stream/schema.ts";
-import { stream } from "../../stream/stream.ts";
+import { type Stream, stream } from "../../stream/stream.ts";
 import { tumbling } from "../../stream/window.ts";
 import { mulberry32 } from "../virtual-world.ts";
-import { FILES_CONTAINER, START_TIME } from "./cluster.ts";
+import { START_TIME } from "./cluster.ts";
 import type { SimApp, SimEvent } from "./config.ts";
 import type { Death } from "./deadly.ts";
 
@@ -48,6 +48,9 @@ export const TIMES = {
 export const SOURCE_HUB = "readings";
 export const LEGS_HUB = "legs";
 export const LEGS_PARTITIONS = 2;
+/** Names of sinks of files. */
+export const LEGS_FILES = "files:files/legs";
+export const STATS_FILES = "files:files/stats";
 /** So small that a frame takes several batches, and that a large event fits into none. */
 export const LEGS_MAX_BYTES = 500;
 
@@ -96,8 +99,13 @@ const stats = stream("stats", Readings)
     most: max((reading) => reading.value),
     median: quantile(0.5, (reading) => reading.value),
   })
-  .map("document", ({ key, ...rest }) => ({ id: `${key}-${Date.parse(rest.windowStart)}`, key, ...rest }))
-  .to(cosmos({ databaseName: database, containerName: "stats", partitionKey: "/key" }));
+  .map("document", ({ key, ...rest }) => ({ id: `${key}-${Date.parse(rest.windowStart)}`, key, ...rest }));
+
+const statsContainer = cosmos<{ readonly id: string; readonly key: string }>({
+  databaseName: database,
+  containerName: "stats",
+  partitionKey: "/key",
+});
 
 const legs = stream("legs", Readings)
   .eventTime((reading) => reading.at, { outOfOrder: TIMES.outOfOrder })
@@ -107,13 +115,51 @@ const legs = stream("legs", Readings)
 
 const legsHub = toHub<Leg>({ eventHubName: LEGS_HUB, partitions: LEGS_PARTITIONS, key: (leg) => leg.route });
 
+/** What a seed's statistics go to: documents, and in one seed of twelve files too, of which the last version counts. */
+function statsOfSeed(seed: number): Pipeline {
+  const random = mulberry32(seed ^ 0x57a75);
+  const chance = random();
+  if (chance >= 0.08) return PIPELINES.stats;
+  const target = {
+    container: "files",
+    path: "stats",
+    roll: chance < 0.04 ? "commit" : "folder",
+    key: (row: StatsRow) => row.id,
+  } as const;
+  if (random() >= 0.25) return stats.to(statsContainer, files<StatsRow>(target));
+  return stats.to(statsContainer, files<StatsRow>({ ...target, format: "parquet", columns: STATS_COLUMNS }));
+}
+
+type StatsRow = typeof stats extends Stream<infer Row, infer _> ? Row : never;
+
+const STATS_COLUMNS = {
+  id: "string",
+  key: "string",
+  windowStart: "timestamp",
+  windowEnd: "timestamp",
+  readings: "int32",
+  total: "int64",
+  most: "double",
+  median: "double",
+} as const;
+
 /** What a seed's legs go to: the hub, and in one seed of four files too, of each commit or of each minute. */
 function legsOfSeed(seed: number): Pipeline {
-  const chance = mulberry32(seed ^ 0xf11e)();
+  const random = mulberry32(seed ^ 0xf11e);
+  const chance = random();
   if (chance >= 0.25) return PIPELINES.legs;
-  const roll = chance < 0.125 ? "commit" : "folder";
-  return legs.to(legsHub, files<Leg>({ container: FILES_CONTAINER, path: "legs", partitionBy: "minute", roll }));
+  const target = {
+    container: "files",
+    path: "legs",
+    partitionBy: "minute",
+    roll: chance < 0.125 ? "commit" : "folder",
+  } as const;
+  // Parquet takes longer to write, and to read in the end.
+  if (random() >= 0.25) return legs.to(legsHub, files<Leg>(target));
+  return legs.to(legsHub, files<Leg>({ ...target, format: "parquet", columns: LEG_COLUMNS }));
 }
+
+const LEG_COLUMNS = { id: "string", route: "string", at: "timestamp", value: "int64", note: "string" } as const;
 
 const routes = stream("routes", Legs)
   .eventTime((leg) => leg.at, { watermark: "upstream" })
@@ -125,7 +171,7 @@ const routes = stream("routes", Legs)
 
 /** The pipelines of the built-in workload: one straight to Cosmos DB, and two in a chain over a hub. */
 export const PIPELINES: { readonly stats: Pipeline; readonly legs: Pipeline; readonly routes: Pipeline } = {
-  stats,
+  stats: stats.to(statsContainer),
   legs: legs.to(legsHub),
   routes,
 };
@@ -146,7 +192,7 @@ export interface WorkloadOptions {
 /** The built-in workload with the events of a seed. */
 export function builtInWorkload(options: WorkloadOptions): SimApp {
   const { scope = "all" } = options;
-  const straight = { pipeline: stats, hub: SOURCE_HUB };
+  const straight = { pipeline: statsOfSeed(options.seed), hub: SOURCE_HUB };
   const chained = [
     { pipeline: legsOfSeed(options.seed), hub: SOURCE_HUB },
     { pipeline: routes, hub: LEGS_HUB },
@@ -162,6 +208,7 @@ export function builtInWorkload(options: WorkloadOptions): SimApp {
       { database, container: "routes", partitionKey: ["/route"] },
     ],
     events: drawEvents(options),
+    rowKeys: { [STATS_FILES]: ({ id }) => String(id) },
     ...(options.deadly ? { deathOf: (value) => (value as Reading).kills } : {}),
   };
 }

@@ -140,6 +140,27 @@ export const SINK_MUTANTS: readonly Mutant[] = [
     "if (!signal.aborted && attempt > 0) return; trouble = error;",
   ),
   mutant(
+    "latest-version-lost-while-waiting",
+    "of the versions of a row that waits, the last is written",
+    "sinks/files/waiting.ts",
+    "    folder.rows.set(row.id, row);",
+    "    folder.rows.set(row.id, before ?? row);",
+  ),
+  mutant(
+    "parquet-times-in-seconds",
+    "a cell is read as it was written, whatever the format",
+    "sinks/files/parquet.ts",
+    'const time = new Date(typeof value === "string" || typeof value === "number" ? value : Number.NaN);',
+    'const time = new Date(typeof value === "string" ? value : Math.floor(Number(value) / 1_000) * 1_000);',
+  ),
+  mutant(
+    "parquet-rows-without-their-batch",
+    "every row says which batch it came with, whatever the format",
+    "sinks/files/parquet.ts",
+    'fixed("_batch", "INT32", _batch)',
+    'fixed("_batch", "INT32", Math.min(_batch, 3))',
+  ),
+  mutant(
     "batches-not-in-the-frame",
     "the numbers of files move with the position",
     "sinks/files.ts",
