@@ -150,7 +150,7 @@ export class OpenTask {
   /** Processes what is new of events that were read; where some are missing, retention may have removed them just now. */
   async #processRead(events: readonly HubEvent[], signal: AbortSignal): Promise<void> {
     const { processor, guard, log } = this.#parts;
-    await guard.checkKeys(events, log.recovered.start);
+    await guard.checkEvents(events, log.recovered.start);
     for (const run of contiguous(align(processor.position, events).fresh)) {
       const { gap } = align(processor.position, run);
       if (gap !== undefined) await this.#loseBelow(gap.to, signal);
@@ -158,12 +158,13 @@ export class OpenTask {
     }
   }
 
-  /** What the hub holds; throws HUB_RECREATED when it is not the hub that the log belongs to. */
+  /** What the hub holds; throws HUB_RECREATED or PARTITIONS_CHANGED when it is not as it was when the log began. */
   async #bounds(): Promise<PartitionBounds> {
-    const { log, processor } = this.#parts;
+    const { log, processor, guard } = this.#parts;
     const bounds = await this.#ports.reader.bounds();
     // It may not know yet of the newest events that it has given us.
     checkSameHub(this.#id, log.recovered.start, Math.min(processor.position, bounds.next), bounds);
+    guard.check(log.recovered.start, bounds);
     return bounds;
   }
 

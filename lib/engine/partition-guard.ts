@@ -7,6 +7,9 @@ import type { TaskPorts } from "./task.ts";
 /** For so long keys in unexpected places are taken for a producer's own choice, once the hub was asked. */
 const TRUST_MS = 60_000;
 
+/** How often the hub is asked for its partitions at least, while events flow: where keys only go away, no event tells. */
+const ASK_EVERY_MS = 60_000;
+
 /** How many other partitions' logs are looked at before a task begins one of its own. */
 const SIBLINGS = 4;
 
@@ -19,6 +22,7 @@ export class PartitionGuard {
   readonly #ports: TaskPorts;
   readonly #needed: boolean;
   #trustUntil = Number.NEGATIVE_INFINITY;
+  #askAt = Number.NEGATIVE_INFINITY;
 
   constructor(plan: Plan, id: TaskId, ports: TaskPorts) {
     this.#id = id;
@@ -26,8 +30,9 @@ export class PartitionGuard {
     this.#needed = plan.stages.some(({ state }) => state !== undefined);
   }
 
-  /** Throws PARTITIONS_CHANGED when a task's state was built with another number of partitions than there are. */
+  /** Throws PARTITIONS_CHANGED when a task's state was built with another number of partitions than the hub has now. */
   check({ partitions }: StartPoint, bounds: PartitionBounds): void {
+    this.#askAt = this.#ports.world.now() + ASK_EVERY_MS;
     if (!this.#needed || partitions === undefined || partitions === bounds.partitionCount) return;
     throw partitionsChanged(this.#id, partitions, bounds.partitionCount);
   }
@@ -44,19 +49,26 @@ export class PartitionGuard {
     }
   }
 
-  /** Asks the hub when an event's key does not belong to its partition; throws PARTITIONS_CHANGED. */
-  async checkKeys(events: readonly HubEvent[], known: StartPoint): Promise<void> {
+  /**
+   * Asks the hub when an event's key does not belong to its partition, and when it was not asked for a while; throws
+   * PARTITIONS_CHANGED.
+   */
+  async checkEvents(events: readonly HubEvent[], known: StartPoint): Promise<void> {
     const { reader, world } = this.#ports;
-    const { partitions } = known;
-    if (!this.#needed || reader.partitionOf === undefined || partitions === undefined) return;
-    if (world.now() < this.#trustUntil) return;
-    const own = Number(this.#id.partition);
-    const isStray = ({ partitionKey: key }: HubEvent) =>
-      key !== undefined && reader.partitionOf?.(key, partitions) !== own;
-    if (!events.some(isStray)) return;
+    if (!this.#needed || known.partitions === undefined || events.length === 0) return;
+    const strays = world.now() >= this.#trustUntil && this.#someStray(events, known.partitions);
+    if (!strays && world.now() < this.#askAt) return;
     this.check(known, await reader.bounds());
     // Kafka clients, and producers that choose partitions themselves, have rules of their own.
-    this.#trustUntil = world.now() + TRUST_MS;
+    if (strays) this.#trustUntil = world.now() + TRUST_MS;
+  }
+
+  #someStray(events: readonly HubEvent[], partitions: number): boolean {
+    const { reader } = this.#ports;
+    const own = Number(this.#id.partition);
+    return events.some(({ partitionKey: key }) => {
+      return key !== undefined && reader.partitionOf !== undefined && reader.partitionOf(key, partitions) !== own;
+    });
   }
 }
 

@@ -108,7 +108,8 @@ export function checkSameHub(id: TaskId, start: StartPoint, position: number, bo
   const [now, then] = [bounds.hubCreated, start.hubCreated].map((time) => new Date(time).toISOString());
   throw new TidemarkError(
     "HUB_RECREATED",
-    `The hub was created at ${now} and will next give sequence number ${bounds.next}, but the checkpoint log belongs to one created at ${then} and read up to ${position}.`,
+    `The hub was created at ${now} and will next give sequence number ${bounds.next}, ` +
+      `but the checkpoint log belongs to one created at ${then} and read up to ${position}.`,
     {
       ...id,
       fix: "It is another hub under the same name: remove the pipeline's checkpoint logs to begin anew, or restore the hub.",

@@ -1,20 +1,12 @@
-import { z } from "zod";
 import type { HubEvent } from "../../lib/engine/ports.ts";
 import { mulberry32 } from "../../lib/testing/virtual-world.ts";
 
-/** The job that both the engine and the hand-written loop do. */
-export const Flight = z.object({
-  id: z.string().min(1),
-  scheduled: z.iso.datetime(),
-  delay: z.number().min(-60),
-  distance: z.number().positive(),
-  origin: z.string().length(3),
-  destination: z.string().length(3),
-});
+export { Flight } from "../../functions/shared/flight.ts";
 
 export interface Airport {
   readonly iata: string;
   readonly name: string;
+  readonly city: string;
   readonly state: string;
 }
 
@@ -24,6 +16,7 @@ const BEGIN = Date.UTC(2001, 0, 1);
 export const AIRPORTS: readonly Airport[] = Array.from({ length: ORIGINS }, (_, i) => ({
   iata: code(i),
   name: `Airport ${i}`,
+  city: `City ${i}`,
   state: `S${i % 12}`,
 }));
 

@@ -46,8 +46,8 @@ class Tasks {
     this.hub = new MemoryHub(partitions, this.world.now());
   }
 
-  publish(key: string, partition = partitionForKey(key, this.partitions)): void {
-    const body = Buffer.from(JSON.stringify(reading(1, 1, key)));
+  publish(key: string, partition = partitionForKey(key, this.partitions), at = 1): void {
+    const body = Buffer.from(JSON.stringify(reading(at, 1, key)));
     this.hub.publish(partition, { body, enqueuedTime: this.world.now(), partitionKey: key });
   }
 
@@ -127,6 +127,55 @@ test("when partitions are added, tasks with state stop before the first event wh
   assert.equal(await tasks.checkpoints.peek(tasks.task(2).id), undefined, "and the new partition has no log");
   tasks.restart();
   for (const partition of [0, 1, 2]) await assert.rejects(tasks.run(partition), refused);
+});
+
+/** A task whose keys have gone away in part: those that still come were always here, and no event tells. */
+async function onlyLosing() {
+  const tasks = new Tasks(counting, 2);
+  for (const key of KEYS) tasks.publish(key);
+  await tasks.run(0);
+  tasks.addPartitions(1);
+  const stay = KEYS.find((key) => partitionForKey(key, 2) === 0 && partitionForKey(key, 3) === 0) as string;
+  const status = () => tasks.checkpoints.peek(tasks.task(0).id);
+  return { tasks, stay, status, before: await status() };
+}
+
+test("a partition from which keys have only gone away stops within a minute, before it closes their windows", async () => {
+  const { tasks, stay, status, before } = await onlyLosing();
+  tasks.world.moveTo(tasks.world.now() + 60_000);
+  for (let i = 0; i < 3; i++) {
+    tasks.publish(stay, 0, 5_000);
+    await assert.rejects(tasks.run(0), refused);
+  }
+  assert.deepEqual(await status(), before);
+  assert.deepEqual(tasks.values, []);
+});
+
+test("and at once when silence would close them, or events are read from the hub", async () => {
+  for (const act of ["wake", "catchUp"] as const) {
+    const { tasks, status, before } = await onlyLosing();
+    await assert.rejects(tasks.task(0)[act](new AbortController().signal), refused);
+    assert.deepEqual([await status(), tasks.values], [before, []]);
+  }
+});
+
+test("while events flow the hub is asked for its partitions once a minute, and not by a task without state", async () => {
+  for (const [pipeline, least, most] of [
+    [counting, 9, 11],
+    [plain, 0, 0],
+  ] as const) {
+    const tasks = new Tasks(pipeline, 2);
+    tasks.publish(KEYS[0] as string, 0);
+    await tasks.run(0);
+    const { asked } = tasks;
+    for (let second = 0; second < 600; second += 2) {
+      tasks.world.moveTo(tasks.world.now() + 2_000);
+      tasks.publish(KEYS[0] as string, 0);
+      await tasks.run(0);
+    }
+    const times = tasks.asked - asked;
+    assert.ok(times >= least && times <= most, `${times} times`);
+  }
 });
 
 test("a task without state goes on, also on the partition that is new", async () => {

@@ -184,7 +184,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     "keys-that-moved-are-processed",
     "when partitions are added a task with state stops before the first event whose key has moved",
     "engine/open-task.ts",
-    "    await guard.checkKeys(events, log.recovered.start);\n",
+    "    await guard.checkEvents(events, log.recovered.start);\n",
     "    void [guard, log];\n",
   ),
   mutant(
