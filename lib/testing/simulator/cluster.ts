@@ -24,6 +24,7 @@ import { SimContainer, simCosmosClient } from "./sim-cosmos.ts";
 import { SimHub } from "./sim-hub.ts";
 import { SimQueue } from "./sim-queue.ts";
 import { Watch } from "./watch.ts";
+import { WatchedSeclusion } from "./watched-seclusion.ts";
 
 /** Where virtual time begins. */
 export const START_TIME: number = Date.UTC(2030, 0, 1);
@@ -135,6 +136,12 @@ export class Cluster {
     const connections = this.#connections(life);
     const tables = new TableCache(life, connections);
     const seclusion = new Seclusion();
+    const trying = new Set<string>();
+    const die = (task: string, how: Death): void => {
+      const others = [...trying].filter((one) => life.alive && one !== task);
+      for (const other of others) this.watch.violate(`${task} ended its process while ${other} tried something alone`);
+      this.onDeath(life, how);
+    };
     const attended = new Map<string, number>();
     const employed = new Map<string, number>();
     const isVisitor = (task: string): boolean => (attended.get(task) ?? 0) > 0 && (employed.get(task) ?? 0) === 0;
@@ -146,7 +153,7 @@ export class Cluster {
       const consumer = consumers.get(fn.hub) as ReturnType<SimHub["consumer"]>;
       const { deathOf } = this.app;
       const pipeline =
-        deathOf === undefined ? fn.pipeline : deadlyPipeline(fn.pipeline, deathOf, (how) => this.onDeath(life, how));
+        deathOf === undefined ? fn.pipeline : deadlyPipeline(fn.pipeline, deathOf, (how) => die(key, how));
       return new Task(pipeline, {
         partition: String(partition),
         world: life,
@@ -160,7 +167,7 @@ export class Cluster {
         connections,
         sideOutput: sideOutput(),
         tables,
-        seclusion,
+        seclusion: new WatchedSeclusion(seclusion, key, trying),
         from: "earliest",
         onLoss: settings.onLoss,
         commitEvery: settings.commitEvery,
