@@ -1,6 +1,6 @@
 import { bar } from "../screen/glyphs.ts";
 import { createPaint, type Paint, wantsColours } from "../screen/paint.ts";
-import { left, right, whole } from "../screen/text.ts";
+import { left, right, whole, widthOf } from "../screen/text.ts";
 import type { FaultCounts } from "./inject.ts";
 
 const BAR_COLUMNS = 12;
@@ -39,9 +39,10 @@ export class StatusLine {
     const [first, last] = [this.#events[0], this.#events.at(-1)];
     const passed = first && last ? last.at - first.at : 0;
     const rate = first && last && passed > 0 ? (1000 * (last.count - first.count)) / passed : 0;
-    const done = left(bar(kills / this.#kills, BAR_COLUMNS), BAR_COLUMNS);
+    const done = bar(kills / this.#kills, BAR_COLUMNS);
+    const rest = "░".repeat(BAR_COLUMNS - widthOf(done));
     return (
-      `${accent(done)} ${bold(`${kills}/${this.#kills}`)} kills  ${whole(last?.count ?? 0)} events, ${whole(rate)}/s, ` +
+      `${accent(done)}${dim(rest)} ${bold(`${kills}/${this.#kills}`)} kills  ${whole(last?.count ?? 0)} events, ${whole(rate)}/s, ` +
       `lag ${whole(lag)}, ${takeovers} taken over  ${dim(this.#hit)}`
     );
   }

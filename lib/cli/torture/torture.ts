@@ -209,7 +209,8 @@ class Torture {
       ...{ signal: this.#ended.signal, away: this.#away, counts: this.#counts },
       onFault: (kind, text) => {
         this.#journal.note(text);
-        line.hit(text);
+        // The others have a line of their own.
+        line.hit(kind === "kill" ? text : "");
         if (kind !== "kill" || !process.stderr.isTTY)
           this.#progress.step(`${line.counter(kind, this.#counts)}  ${text}`);
       },
