@@ -8,9 +8,10 @@ import { type Captured, captureSink } from "../capture-sink.ts";
 import { withTables } from "../memory-tables.ts";
 import { encodeEvent } from "../test-driver.ts";
 import { mulberry32 } from "../virtual-world.ts";
-import { drawSettings, type SimApp, type SimEvent } from "./config.ts";
+import { drawSettings, type KeyOf, type SimApp, type SimEvent } from "./config.ts";
 import { drawFaults, type FaultKind, USUAL_KINDS } from "./faults.ts";
 import { type RunResult, runApp, runCleanly } from "./run.ts";
+import { watchFiles } from "./watch-files.ts";
 
 export interface SimulateOptions {
   /** Decides everything that is chance: the same seed is the same run. */
@@ -34,6 +35,8 @@ const MAX_MESSAGE_BYTES = 1024 * 1024;
 /**
  * Runs a pipeline on several simulated instances while processes crash and sleep, hosts lie and services fail, and
  * compares what comes of it with a run without faults. What differs, and what else must not be, is in `violations`.
+ * The sinks of the library run as they are, over simulated services: of files, the rows that count are compared
+ * (docs/files.md), of a window's versions the last. A sink of your own is replaced by one that keeps what it is given.
  * Throws UNSUPPORTED for a pipeline that takes its watermark from upstream tasks.
  * @example
  * const { violations } = await simulate(delays, { seed: 7, events: [flight], tables: { airports: [] } });
@@ -63,12 +66,18 @@ export async function simulate(pipeline: Pipeline, options: SimulateOptions): Pr
   return { ...result, violations: [...result.violations, ...violations] };
 }
 
-/** Real sinks for what the simulation has a service for; others keep what they are given. */
+/** Real sinks for what the simulation has a service for; others, a user's own, keep what they are given. */
 function appOf(pipeline: Pipeline, options: SimulateOptions): { app: SimApp; captured: readonly Captured<unknown>[] } {
   const { partitions = 2, tables = {} } = options;
   const captured: Captured<unknown>[] = [];
+  const rowKeys: Record<string, KeyOf> = {};
   const sinks = (pipeline.plan.sinks as readonly Sink<unknown>[]).map((sink) => {
     if (sink.target.kind === "cosmos" || sink.target.kind === "eventHub") return sink;
+    if (sink.kind === "files") {
+      const watched = watchFiles(sink);
+      rowKeys[sink.name] = watched.keyOf;
+      return watched.sink;
+    }
     const replaced = captureSink<unknown>(sink.name, sink.target);
     captured.push(replaced);
     return replaced.sink;
@@ -91,6 +100,7 @@ function appOf(pipeline: Pipeline, options: SimulateOptions): { app: SimApp; cap
     hubs: [{ name: SOURCE, partitions, maxBytes: MAX_MESSAGE_BYTES }, ...hubs],
     containers,
     events: eventsOf(options, partitions),
+    rowKeys,
   };
   return { app, captured };
 }
