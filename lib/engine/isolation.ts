@@ -63,6 +63,6 @@ export class Isolation {
   /** What to note once the batch has been survived: nothing is suspect any more. */
   end(): readonly StoreChange[] {
     this.#careful = false;
-    return this.#suspects.end();
+    return [...this.#suspects.end(), ...this.results.over()];
   }
 }

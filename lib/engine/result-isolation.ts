@@ -26,7 +26,7 @@ export class ResultIsolation {
     this.#noted = emitted !== undefined;
   }
 
-  /** Whether a process ended while it emitted results. */
+  /** Whether results were emitted with care, and the batch is not done. */
   get any(): boolean {
     return this.#noted || this.#suspects.any;
   }
@@ -57,12 +57,19 @@ export class ResultIsolation {
     return this.#suspects.absolve();
   }
 
-  /** What the frame must note that holds all results. */
+  /** What the frame must note that holds all results; that there were any stays noted, and so the care for the batch. */
   end(): readonly StoreChange[] {
     if (!this.any) return [];
     this.#safe = 0;
+    this.#noted = true;
+    return [progress(0), ...this.#suspects.end()];
+  }
+
+  /** What to note once the batch has been survived. */
+  over(): readonly StoreChange[] {
+    if (!this.#noted) return [];
     this.#noted = false;
-    return [progress(undefined), ...this.#suspects.end()];
+    return [progress(undefined)];
   }
 }
 

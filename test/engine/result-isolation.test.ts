@@ -71,6 +71,19 @@ test("of a large window the culprits are found with few crashes, and nobody else
   assert.equal(driver.results().length, 1_998);
 });
 
+test("care lasts as long as the batch, also where each event lets a window emit: an event that kills takes few crashes", async () => {
+  const driver = testDriver(withDeadly(counting(10, 1_000_000), "first", ({ value }: Reading) => value === 1_700));
+  await driver.send(reading(1_000, -1, "first"));
+  for (let value = 0; value < 2_000; value++) driver.publish(reading(1, value, `k${value % 7}`));
+  const deaths = await survive(driver, 60);
+  assert.ok(deaths <= 14, `${deaths} deaths`);
+  assert.deepEqual(
+    driver.deadLetters().map(({ sequenceNumber }) => sequenceNumber),
+    [1_701],
+  );
+  assert.equal((await driver.stored("$attempts")).size, 0, "nothing stays of the search");
+});
+
 test("a result that kills when silence closes its window is found without an event", async () => {
   const silent = stream("readings", Reading)
     .eventTime((r) => r.at, { outOfOrder: 0, idle: "10s" })

@@ -4,11 +4,13 @@ import fc from "fast-check";
 import { z } from "zod";
 import { type Aggregate, count, sum } from "../../lib/aggregates/index.ts";
 import type { OnError } from "../../lib/index.ts";
+import { cosmos } from "../../lib/sinks/index.ts";
 import { blobTable } from "../../lib/sources/blob-table.ts";
 import type { Pipeline } from "../../lib/stream/pipeline.ts";
 import { table } from "../../lib/stream/table.ts";
 import { tumbling } from "../../lib/stream/window.ts";
-import { type TestDriver, testDriver } from "../../lib/testing/index.ts";
+import { simulate, type TestDriver, testDriver } from "../../lib/testing/index.ts";
+import { mulberry32 } from "../../lib/testing/virtual-world.ts";
 import { crashed, runThroughCrashes, watchSleep } from "../support/crashes.ts";
 import { anySink, type Reading, reading, readings } from "../support/pipelines.ts";
 
@@ -290,4 +292,33 @@ test("whatever result fails how often, wherever the process dies: each ends as i
     }),
     { numRuns: 150 },
   );
+});
+
+test("in a simulated cluster with every fault, results that fail now and then are all written once", async () => {
+  const events = Array.from({ length: 80 }, (_, i) => reading(i * 700, i, `sensor-${i % 5}`));
+  const [first, seeds] = [Math.floor(Math.random() * 1e9), 10];
+  for (let seed = first; seed < first + seeds; seed++) {
+    const chance = mulberry32(seed);
+    let failures = 0;
+    const onError = { retry: { attempts: 500, delay: "1s", maxDelay: "10s" } } as const;
+    const pipeline = readings(5_000)
+      .keyBy((r) => r.sensor)
+      .window(tumbling("10s", { grace: "5s" }))
+      .aggregate("stats", { n: count() })
+      .map(
+        "document",
+        ({ key, windowStart, n }) => {
+          if (chance() < 0.2) {
+            failures++;
+            throw new Error("not now");
+          }
+          return { id: `${key} ${windowStart}`, key, n };
+        },
+        { onError },
+      )
+      .to(cosmos({ databaseName: "test", containerName: "counts", partitionKey: "/key" }));
+    const { violations } = await simulate(pipeline, { seed, events, partitionKey: (r: Reading) => r.sensor });
+    assert.deepEqual(violations, [], `seed ${seed}`);
+    assert.ok(failures > 0);
+  }
 });
