@@ -1,4 +1,5 @@
 import type { CheckpointStore } from "../checkpoint/checkpoint-log.ts";
+import type { CheckpointLimits } from "../checkpoint/limits.ts";
 import type { World } from "../engine/ports.ts";
 import type { AzureConnections } from "./connections.ts";
 
@@ -10,6 +11,7 @@ export async function openCheckpoints(
   connections: AzureConnections,
   connection: string,
   world: World,
+  limits: Partial<CheckpointLimits> = {},
 ): Promise<CheckpointStore> {
   const [{ createCheckpointStore }, { azureBlobs, CHECKPOINT_CLIENT_OPTIONS }] = await Promise.all([
     import("../checkpoint/index.ts"),
@@ -24,5 +26,5 @@ export async function openCheckpoints(
       if ((thrown as { statusCode?: unknown }).statusCode !== 403) throw thrown;
     });
   const service = await connections.blobs(connection, CHECKPOINT_CLIENT_OPTIONS);
-  return createCheckpointStore({ blobs: azureBlobs(service.getContainerClient(TIDEMARK_CONTAINER)), world });
+  return createCheckpointStore({ blobs: azureBlobs(service.getContainerClient(TIDEMARK_CONTAINER)), world, limits });
 }

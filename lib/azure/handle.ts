@@ -5,6 +5,7 @@ import { type Duration, milliseconds } from "../stream/duration.ts";
 import type { Pipeline } from "../stream/pipeline.ts";
 import { tablesOf } from "../stream/plan.ts";
 import { callerOf } from "./caller.ts";
+import { checkedLimits, type HandleLimits } from "./checkpoint-limits.ts";
 import { registerFunction } from "./registry.ts";
 import { runtime } from "./runtime.ts";
 import { drainOnSignal } from "./shutdown.ts";
@@ -28,6 +29,8 @@ export interface HandleOptions {
    * every batch commits. What a crash loses is read from the hub again, at the latest by the sweep.
    */
   readonly commit?: { readonly every: Duration };
+  /** Bounds of the checkpoint log, for a task that met one: LIMIT_EXCEEDED names it. */
+  readonly limits?: HandleLimits;
   /** How the host repeats a batch that failed. Default: for ever, after 1 to 5 seconds. */
   readonly retry?: RetryOptions;
 }
@@ -71,8 +74,9 @@ export function handle(pipeline: Pipeline, options: HandleOptions): EventHubFunc
     place: `handle(${pipeline.name}, …) at ${callerOf(handle)}`,
   };
   checkOptions(options, description);
+  const limits = checkedLimits(options.limits ?? {}, description.place);
   registerFunction(description);
-  const runnable = { pipeline, description, from, onLoss, commitEvery };
+  const runnable = { pipeline, description, from, onLoss, commitEvery, limits };
   runtime.add(runnable);
   drainAtTheEnd();
   const trigger = {

@@ -1,5 +1,6 @@
 import type { InvocationContext } from "@azure/functions";
 import type { CheckpointStore } from "../checkpoint/checkpoint-log.ts";
+import type { CheckpointLimits } from "../checkpoint/limits.ts";
 import type { World } from "../engine/ports.ts";
 import { Seclusion } from "../engine/seclusion.ts";
 import type { StartPosition } from "../engine/start.ts";
@@ -30,13 +31,15 @@ export interface RunnableFunction {
   readonly onLoss: "stop" | "continue";
   /** Milliseconds that processed events may wait for their commit. */
   readonly commitEvery: number;
+  /** Of its checkpoint logs, where they are not the usual ones. */
+  readonly limits?: Partial<CheckpointLimits>;
 }
 
 /** What all tasks of a process share. */
 interface Shared {
   readonly connections: AzureConnections;
   readonly tables: TableCache;
-  readonly checkpoints: (connection: string) => Promise<CheckpointStore>;
+  readonly checkpoints: (connection: string, limits: Partial<CheckpointLimits>) => Promise<CheckpointStore>;
   /** Undefined when the app has no queue of wake-ups. */
   readonly wakeUps: WakeUpRequests | undefined;
   /** Whether the app has a sweep. */
@@ -160,9 +163,9 @@ export class Runtime {
       this.#shared = undefined;
     });
     const { connections, tables, checkpoints, wakeUps, swept } = await this.#shared;
-    const { pipeline, description, from, onLoss, commitEvery } = fn;
+    const { pipeline, description, from, onLoss, commitEvery, limits = {} } = fn;
     const { connection, hub, repairGroup, storageConnection, partitions, name } = description;
-    const store = await checkpoints(storageConnection);
+    const store = await checkpoints(storageConnection, limits);
     const reader = new EventHubReader({
       client: () => connections.eventHubConsumer(connection, hub, repairGroup),
       partition,
@@ -201,10 +204,11 @@ export class Runtime {
     const app = describeApp();
     const connections = new AzureConnections(readSettings(needsOf(app), this.#environment));
     const stores = new Map<string, Promise<CheckpointStore>>();
-    const checkpoints = (connection: string) => {
-      const store = stores.get(connection) ?? openCheckpoints(connections, connection, this.#world);
-      stores.set(connection, store);
-      store.catch(() => stores.delete(connection));
+    const checkpoints = (connection: string, limits: Partial<CheckpointLimits>) => {
+      const key = `${connection} ${JSON.stringify(limits)}`;
+      const store = stores.get(key) ?? openCheckpoints(connections, connection, this.#world, limits);
+      stores.set(key, store);
+      store.catch(() => stores.delete(key));
       return store;
     };
     const wakeUps = app.queues.map(({ name: queue, connection }) => {

@@ -52,14 +52,23 @@ export function fenced(task: TaskId, why: string): TidemarkError {
   });
 }
 
+/** What can be done about a limit; the first two are options of `handle`. */
+const FIXES = {
+  frameBytes:
+    "Take smaller batches (maxEventBatchSize in host.json), or raise it: handle(…, { limits: { frameBytes } }).",
+  pendingFrames:
+    "See why the sinks do not deliver, or let more wait for them: handle(…, { limits: { pendingFrames } }).",
+  statusBytes: "Give the pipeline fewer stages, or stages shorter names.",
+} as const;
+
 /** LIMIT_EXCEEDED, naming the limit. */
-export function tooLarge(task: TaskId, limit: string, allowed: number, found: number): TidemarkError {
+export function tooLarge(task: TaskId, limit: keyof typeof FIXES, allowed: number, found: number): TidemarkError {
   return new TidemarkError(
     "LIMIT_EXCEEDED",
     `The checkpoint log's limit "${limit}" is ${allowed}, this takes ${found}.`,
     {
       ...task,
-      fix: `Commit smaller frames, confirm deliveries sooner, or raise the limit "${limit}".`,
+      fix: FIXES[limit],
     },
   );
 }

@@ -128,6 +128,10 @@ describe("the description of an app", () => {
       [{ eventHubName: "" }, /eventHubName of handle\(refused, …\) at test\/azure\/registry\.test\.ts:\d+ is ""/],
       [{ eventHubName: "h", partitions: 1.5 }, /partitions of .* is 1\.5/],
       [{ eventHubName: "h", consumerGroup: "x".repeat(44) }, /at most 43/],
+      [
+        { eventHubName: "h", limits: { frameBytes: 10, pendingFrames: 0 } },
+        /limits of handle\(refused, .*\n- limits\.frameBytes: .*1024\n- limits\.pendingFrames: .*1\n/,
+      ],
       [{ eventHubName: "out", partitions: 5 }, /Hub "out" has 5 partitions in .* and 4 in/],
     ];
     for (const [option, message] of options) {

@@ -6,7 +6,7 @@ import { count, sum } from "../../lib/aggregates/index.ts";
 import { AzureConnections } from "../../lib/azure/connections.ts";
 import { handle } from "../../lib/azure/handle.ts";
 import { describeApp } from "../../lib/azure/registry.ts";
-import { type RunnableFunction, Runtime } from "../../lib/azure/runtime.ts";
+import { type RunnableFunction, Runtime, runtime } from "../../lib/azure/runtime.ts";
 import { needsOf, readSettings } from "../../lib/azure/settings.ts";
 import { type CosmosServer, startCosmosServer } from "../../lib/local/cosmos/index.ts";
 import { type HubServer, startHubServer } from "../../lib/local/hub/index.ts";
@@ -114,6 +114,21 @@ describe("the runtime, on the local services", () => {
     const measured = Object.values(latency.counts()).reduce((sum, one) => sum + one, 0);
     assert.equal(measured, 100, "each event of the trigger is measured once, those read again are not");
     assert.ok((latency.quantile(0.5) as number) >= 1);
+  });
+
+  it("holds the limits that a function was given, and names the option that raises them", async () => {
+    await publish("0", 300, 320);
+    const limited = start().handle({ ...FUNCTION, limits: { frameBytes: 10 } }, ...batch("0", 300, 320));
+    await assert.rejects(limited, { code: "LIMIT_EXCEEDED", message: /handle\(…, \{ limits: \{ frameBytes \} \}\)/ });
+    const log: CommitLine[] = [];
+    await start().handle({ ...FUNCTION, limits: { frameBytes: 100_000 } }, ...batch("0", 300, 320, log));
+    assert.equal(log.at(-1)?.position, 320);
+    const limits = { frameBytes: 2_048, pendingFrames: 5 };
+    const pipeline = stream("limited", Order)
+      .filter("none", () => false)
+      .to(cosmos({ databaseName: "test", containerName: "orders", partitionKey: "/shop", id: () => "x" }));
+    handle(pipeline, { eventHubName: HUB, partitions: 2, limits });
+    assert.deepEqual(runtime.functions.find(({ pipeline: { name } }) => name === "limited")?.limits, limits);
   });
 
   it("goes on where another owner stopped, and gives way to it", async () => {

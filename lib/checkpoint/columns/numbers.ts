@@ -32,13 +32,16 @@ export function writeNumbers(writer: ByteWriter, column: Column): boolean {
   }
   if (numbers.length < count) numbers = new Float64Array(count * 2);
   const found = numbers;
-  let smallest = Number.POSITIVE_INFINITY;
-  let largest = Number.NEGATIVE_INFINITY;
-  let whole = true;
   for (let i = 0, at = from; i < count; i++, at += step) {
     const value = values[at];
     if (typeof value !== "number") return false;
     found[i] = value;
+  }
+  let smallest = Number.POSITIVE_INFINITY;
+  let largest = Number.NEGATIVE_INFINITY;
+  let whole = true;
+  for (let i = 0; i < count; i++) {
+    const value = found[i] as number;
     if (value < smallest) smallest = value;
     if (value > largest) largest = value;
     if (Math.floor(value) !== value) whole = false;

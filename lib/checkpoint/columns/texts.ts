@@ -16,10 +16,10 @@ export function writeTexts(writer: ByteWriter, { values, from, step, count }: Co
   for (let i = 0, next = from; i < count; i++, next += step) {
     const value = values[next];
     if (typeof value !== "string") return false;
-    text += value;
     widths |= value.length;
     bytes[at++] = value.length;
   }
+  for (let i = 0, next = from; i < count; i++, next += step) text += values[next] as string;
   // UTF-8 has no halves of surrogate pairs.
   if (!text.isWellFormed()) return false;
   const width = widths < 2 ** 8 ? NARROW : WIDE;
