@@ -83,6 +83,8 @@ class TakeOver {
     const end = { segment: head.name, ordinal: head.ordinal, position: head.length, appends: head.frames.length };
     const writer = new LogWriter(this.#context, generation, head.header, end, sequence);
     writer.snapshotBytes = this.#base?.bytes ?? 0;
+    // Before anything is written: what this version cannot read, it leaves to the one that can.
+    const recovered = this.#replay.recovered(sequence + 1);
     const opened = { ...status, openings: status.openings + 1 };
     const { outcome, closed } = await writer.append("fence", opened, NO_BODY, undefined);
     if (outcome !== "own") return outcome;
@@ -90,7 +92,6 @@ class TakeOver {
     const old = this.#chain.slice(0, closed ? undefined : -1).filter(({ ordinal }) => ordinal > covered);
     const segments = old.map(({ name, ordinal }) => ({ segment: name, ordinal }));
     const keeper = new SnapshotKeeper(this.#context, generation, this.#base, segments);
-    const recovered = this.#replay.recovered(writer.sequence);
     return new OwnedLog(this.#context, writer, keeper, recovered, this.#replay.pendingSequences());
   }
 }
