@@ -22,7 +22,8 @@ export class SideOutput implements Deferred {
       pipeline: this.#id.pipeline,
       stage,
       partition: this.#id.partition,
-      sequenceNumber: context.sequenceNumber,
+      // A result has no number, and must not be taken for the event before it.
+      sequenceNumber: event === undefined ? -1 : context.sequenceNumber,
       enqueuedTime: context.enqueuedTime,
       ...(context.timed ? { eventTime: context.timestamp } : {}),
       ...(context.watermark === NO_WATERMARK ? {} : { watermark: context.watermark }),

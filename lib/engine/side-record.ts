@@ -14,6 +14,7 @@ export interface SideRecord {
   /** The stage that refused it; "source" when it never became an event. */
   readonly stage: string;
   readonly partition: string;
+  /** -1 for what was no event of the source: a result of a window, or what a sink's service refused. */
   readonly sequenceNumber: number;
   /** Milliseconds since the epoch. */
   readonly enqueuedTime: number;

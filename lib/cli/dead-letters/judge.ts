@@ -6,10 +6,12 @@ import type { StoredRecord } from "./stored-record.ts";
 
 /** Why a record cannot go through the pipeline again; undefined when it can. */
 export function obstacleOf(record: StoredRecord, plan: Plan): string | undefined {
-  if (record.sequenceNumber < 0) return `it is what sink "${record.stage}" was sent, no event of the source`;
   if (record.body === "")
     return "it has no body: it stands for events that the hub no longer holds, or for an empty message";
   const stage = plan.stages.findIndex(({ name }) => name === record.stage);
+  if (record.sequenceNumber < 0 && stage < 0) {
+    return `it is what sink "${record.stage}" was sent, no event of the source`;
+  }
   const before = plan.stages.slice(0, stage === -1 ? plan.stages.length : stage);
   // "source" comes before all stages, a sink after them.
   if (record.stage === "source") return undefined;
