@@ -46,8 +46,15 @@ export function unpackStatus(bytes: Uint8Array): Status {
   if (!isPacked(packed)) return packed;
   const [position, watermark, confirmed, pending, openings, idleDue, [from, hubCreated, partitions], counts] = packed;
   const start: StartPoint = { position: from, hubCreated, ...(partitions == null ? {} : { partitions }) };
-  const ledger = counts && unpackLedger(counts);
-  return { start, position, watermark, confirmed, ledger, idleDue, pending, openings };
+  let ledger: LedgerCounts | undefined;
+  return {
+    ...{ start, position, watermark, confirmed, idleDue, pending, openings },
+    // A recovery reads the status of every frame, and the ledger of the last.
+    get ledger() {
+      if (counts != null) ledger ??= unpackLedger(counts);
+      return ledger;
+    },
+  };
 }
 
 function isPacked(status: PackedStatus | Status): status is PackedStatus {

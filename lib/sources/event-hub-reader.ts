@@ -2,7 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { EventHubConsumerClient, EventPosition } from "@azure/event-hubs";
 import type { HubEvent, PartitionBounds, PartitionReader, World } from "../engine/ports.ts";
 import { TidemarkError } from "../errors.ts";
-import { readBounds } from "./hub-bounds.ts";
+import { type Limit, readBounds } from "./hub-bounds.ts";
 import { hubError } from "./hub-error.ts";
 import { toHubEvent } from "./hub-event.ts";
 import { HubSubscription } from "./hub-subscription.ts";
@@ -18,6 +18,8 @@ export interface EventHubReaderOptions {
   readonly quietSeconds?: number;
   /** How to wait; default: by the real clock. */
   readonly sleep?: World["sleep"];
+  /** When to give up asking what the hub holds; default: by the real clock. */
+  readonly limit?: Limit;
 }
 
 const realSleep: World["sleep"] = (milliseconds, signal) => wait(milliseconds, undefined, signal ? { signal } : {});
@@ -35,19 +37,21 @@ export class EventHubReader implements PartitionReader {
   readonly #partitions: number | undefined;
   readonly #quietSeconds: number;
   readonly #sleep: World["sleep"];
+  readonly #limit: Limit | undefined;
   readonly #open = new Set<HubSubscription>();
 
-  constructor({ client, partition, partitions, quietSeconds = 5, sleep = realSleep }: EventHubReaderOptions) {
+  constructor({ client, partition, partitions, quietSeconds = 5, sleep = realSleep, limit }: EventHubReaderOptions) {
     this.#client = client;
     this.#partition = partition;
     this.#partitions = partitions;
     this.#quietSeconds = quietSeconds;
     this.#sleep = sleep;
+    this.#limit = limit;
   }
 
   async bounds(): Promise<PartitionBounds> {
     const client = await this.#client();
-    const bounds = await readBounds(client, this.#partition);
+    const bounds = await readBounds(client, this.#partition, this.#limit);
     if (this.#partitions !== undefined && bounds.partitionCount !== this.#partitions) {
       throw new TidemarkError(
         "CONFIGURATION",

@@ -36,9 +36,7 @@ export function runSeed(options: SeedOptions): Promise<RunResult> {
 const plainFold: Oracle = (cluster, losses) => {
   const hub = cluster.hub(SOURCE_HUB);
   const names = new Set(cluster.app.functions.map(({ pipeline }) => pipeline.name));
-  return foldWorkload(
-    Array.from({ length: hub.partitions }, (_, partition) => hub.history(partition)),
-    losses,
-    (pipeline) => names.has(pipeline),
-  );
+  const partitions = Array.from({ length: hub.partitions }, (_, partition) => hub.history(partition));
+  const writesFiles = cluster.files.places.length > 0;
+  return foldWorkload(partitions, losses, { has: (pipeline) => names.has(pipeline), writesFiles });
 };

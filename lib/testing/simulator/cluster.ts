@@ -9,7 +9,7 @@ import { TableCache } from "../../engine/tables.ts";
 import { Task, type TaskPorts } from "../../engine/task.ts";
 import { sideOutput } from "../../sinks/side-output.ts";
 import { EventHubReader } from "../../sources/event-hub-reader.ts";
-import { readBounds } from "../../sources/hub-bounds.ts";
+import { type Limit, readBounds } from "../../sources/hub-bounds.ts";
 import { type MemoryBlobs, memoryBlobs } from "../memory-blobs.ts";
 import { VirtualWorld } from "../virtual-world.ts";
 import { BusyCheck } from "./busy-check.ts";
@@ -46,6 +46,9 @@ export interface Process {
 export const SILENT: Log = { debug: () => undefined, warn: () => undefined };
 
 const QUEUE = "tidemark-wake-ups";
+
+/** No real clock may end a request here. */
+const NO_LIMIT: Limit = () => undefined;
 
 /** The simulated world: services that outlive processes, and processes on several instances. */
 export class Cluster {
@@ -163,6 +166,7 @@ export class Cluster {
           partition: String(partition),
           partitions: this.hub(fn.hub).partitions,
           sleep: (milliseconds, signal) => life.sleep(milliseconds, signal),
+          limit: NO_LIMIT,
         }),
         connections,
         sideOutput: sideOutput(),
@@ -274,7 +278,7 @@ export class Cluster {
       blobs: async () => blobs,
       hubBounds: async (_connection, name, partition) => {
         this.hub(name);
-        return readBounds(producers.get(name) as ReturnType<SimHub["producer"]>, partition);
+        return readBounds(producers.get(name) as ReturnType<SimHub["producer"]>, partition, NO_LIMIT);
       },
     };
   }

@@ -25,6 +25,13 @@ interface Judged {
   readonly watermark: number;
 }
 
+/** Which parts of the workload a run has. */
+export interface Parts {
+  readonly has: (pipeline: "stats" | "legs") => boolean;
+  /** Whether any sink writes files; otherwise no rows are expected. */
+  readonly writesFiles: boolean;
+}
+
 /**
  * The results of the built-in workload, or of those pipelines that a run has, by a plain fold over its events, written
  * down without the engine: partition by partition, event by event, no batches, no state to keep.
@@ -32,7 +39,7 @@ interface Judged {
 export function foldWorkload(
   partitions: readonly (readonly HubEvent[])[],
   losses: Losses,
-  has: (pipeline: "stats" | "legs") => boolean,
+  { has, writesFiles }: Parts,
 ): Expectation {
   const side: string[] = [];
   const stats = new Map<string, unknown>();
@@ -45,14 +52,12 @@ export function foldWorkload(
       foldStats(kept(events, losses, `stats/${partition}`), ofTask, side);
       const found = [...ofTask.documents(statsDocument)];
       for (const [id, document] of found) stats.set(id, document);
-      files.set(
-        `${STATS_FILES} of stats/${partition}`,
-        found.map(([, document]) => statsRow(document)),
-      );
+      const rows = writesFiles ? found.map(([, document]) => statsRow(document)) : [];
+      files.set(`${STATS_FILES} of stats/${partition}`, rows);
     }
     if (!has("legs")) continue;
-    const rows: string[] = [];
-    files.set(`${LEGS_FILES} of legs/${partition}`, rows);
+    const rows: string[] | undefined = writesFiles ? [] : undefined;
+    files.set(`${LEGS_FILES} of legs/${partition}`, rows ?? []);
     foldLegs(partition, kept(events, losses, `legs/${partition}`), routes, { sent, rows, side });
   }
   const documents = new Map([
@@ -76,7 +81,7 @@ function statsRow(document: object): string {
 interface LegsOutput {
   readonly sent: Map<string, string[]>;
   /** As `readFiles` tells them. */
-  readonly rows: string[];
+  readonly rows: string[] | undefined;
   readonly side: string[];
 }
 
@@ -102,13 +107,15 @@ function foldLegs(
     if (!isHeavy(reading)) continue;
     for (const leg of legsOf(reading)) {
       const body = JSON.stringify(leg);
-      rows.push(`${minuteOf(leg.at)} ${rowText({ ...leg })}`);
+      rows?.push(`${minuteOf(leg.at)} ${rowText({ ...leg })}`);
       if (Buffer.byteLength(body) + MESSAGE_OVERHEAD > LEGS_MAX_BYTES) {
         side.push(line("dead-letter", "legs", `hub:${LEGS_HUB}`, undefined));
         continue;
       }
       const channel = `legs/${partition}>${partitionForKey(leg.route, LEGS_PARTITIONS)}`;
-      sent.set(channel, [...(sent.get(channel) ?? []), body]);
+      const before = sent.get(channel);
+      if (before === undefined) sent.set(channel, [body]);
+      else before.push(body);
       foldRoute(leg, body, watermark, windows, side);
     }
   }

@@ -24,13 +24,13 @@ export type Scenario = "usual" | "deadly" | "silence" | "growth";
 
 export function scenarioOf({ seed }: SeedOptions): Scenario {
   const chance = mulberry32(seed ^ 0x5ce7e)();
-  return chance < 0.13 ? "silence" : chance < 0.2 ? "deadly" : chance < 0.22 ? "growth" : "usual";
+  return chance < 0.1 ? "silence" : chance < 0.15 ? "deadly" : chance < 0.17 ? "growth" : "usual";
 }
 
 /** Which pipelines a seed has: seldom all, since what they share is little and two runs of a part find more. */
 export function scopeOf({ seed }: SeedOptions): Scope {
   const chance = mulberry32(seed ^ 0x5c09e)();
-  return chance < 0.55 ? "straight" : chance < 0.92 ? "chain" : "all";
+  return chance < 0.57 ? "straight" : chance < 0.95 ? "chain" : "all";
 }
 
 /** Promises that settle in a run, about: faults are spread over this many. */

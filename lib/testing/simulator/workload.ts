@@ -227,7 +227,7 @@ function drawEvents({ seed, events, partitions, deadly = 0 }: WorkloadOptions): 
   };
   for (let i = 0; i < events; i++) {
     // In bursts, with pauses that let tasks come to rest.
-    at += random() < 0.055 ? below(10_000) : below(60);
+    at += random() < 0.055 ? below(10_000) : below(30);
     const kind = random();
     const old = readings[below(readings.length)];
     if (kind < 0.08 && old !== undefined) send(JSON.stringify(old), old.key);
