@@ -5,8 +5,11 @@ import { Outbox } from "../../lib/engine/outbox.ts";
 import { ALL_DELIVERED, type SinkTask } from "../../lib/engine/sink.ts";
 import { testDriver } from "../../lib/testing/index.ts";
 import { memoryBlobs } from "../../lib/testing/memory-blobs.ts";
+import { BusyCheck } from "../../lib/testing/simulator/busy-check.ts";
+import { Watch } from "../../lib/testing/simulator/watch.ts";
 import { frameOf, SHAPE, seededWorld, start, TASK } from "../checkpoint/support.ts";
 import { anySink, type Reading, reading, readings } from "../support/pipelines.ts";
+import { quietProcess } from "./simulated.ts";
 
 /** What seeds found, each in the fewest steps that show it. */
 describe("found by the simulator", () => {
@@ -68,5 +71,23 @@ describe("found by the simulator", () => {
     await blobs.remove(segment?.name ?? "");
     await blobs.createAppend(segment?.name ?? "");
     await assert.rejects(zombie.append(frameOf(8, {})), { code: "FENCED" });
+  });
+
+  it("what begins a segment that nobody refers to yet is no sign of an owner at work", () => {
+    const watch = new Watch();
+    const check = new BusyCheck(watch, 10_000);
+    const [owner, visitor, other] = [quietProcess().life, quietProcess().life, quietProcess().life];
+    const append = (segment: string, at: number): void =>
+      check.appended({ call: "append", blob: `checkpoints/delays/0/log/1/${segment}`, bytes: 272 }, owner, at);
+    append("1", 1_000);
+    append("1", 1_010);
+    append("2", 20_000);
+    check.looked("delays/0", visitor, 24_000);
+    check.opened("delays/0", visitor);
+    assert.deepEqual(watch.violations, []);
+    append("1", 30_000);
+    check.looked("delays/0", other, 34_000);
+    check.opened("delays/0", other);
+    assert.match(watch.violations.join(), /taken from an owner/);
   });
 });

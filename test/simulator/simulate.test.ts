@@ -1,13 +1,33 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { cosmos, count, files, stream, sum, toHub, tumbling } from "../../lib/index.ts";
+import { MARKER_PROPERTY } from "../../lib/engine/headers.ts";
+import {
+  cosmos,
+  count,
+  type Duration,
+  files,
+  stream,
+  sum,
+  type TumblingWindow,
+  toHub,
+  tumbling,
+} from "../../lib/index.ts";
+import { partitionForKey } from "../../lib/sources/partition-key.ts";
 import { simulate } from "../../lib/testing/index.ts";
 import { memorySink } from "../../lib/testing/memory-sink.ts";
 import type { FaultKind } from "../../lib/testing/simulator/faults.ts";
+import { publish } from "../../lib/testing/simulator/publishing.ts";
 import { Reading, reading, readings } from "../support/pipelines.ts";
 
 const events = Array.from({ length: 120 }, (_, i) => reading(i * 100 - (i % 7) * 150, i, `s${i % 5}`, `e${i}`));
 const bySensor = (event: Reading) => event.sensor;
+
+/** With some minutes between them now and then, some of them twice, and some late whatever silence does. */
+const pausing = events.map((event, i) => {
+  const late = i % 40 === 39 ? 3_600_000 : 0;
+  const id = i % 11 === 0 ? `e${i - 5}` : event.id;
+  return { ...event, id, at: 5 * event.at + Math.floor(i / 10) * 120_000 - late };
+});
 
 const totals = readings(1_000)
   .keyBy(bySensor)
@@ -64,6 +84,60 @@ describe("simulate", () => {
       }
     }
     assert.ok(generations >= pipelines.length, "logs are reset, and all rows written again");
+  });
+
+  it("closes windows in silence where event time has idle, and finds no event late for that", async () => {
+    const source = (idle: Duration) =>
+      stream("readings", Reading)
+        .eventTime((r) => r.at, { outOfOrder: 1_000, idle })
+        .keyBy(bySensor);
+    const windowed = (idle: Duration, window: TumblingWindow) =>
+      source(idle)
+        .dedupe("ids", (r) => r.id, { within: 2_000 })
+        .window(window)
+        .aggregate("totals", { readings: count() })
+        .map("document", ({ key, ...rest }) => ({ id: `${key}-${rest.windowStart}`, key, ...rest }));
+    const pipelines = [
+      windowed("5s", tumbling(2_000, { grace: 100 })).to(
+        cosmos({ databaseName: "d", containerName: "totals", partitionKey: "/key" }),
+      ),
+      windowed("30s", tumbling(2_000, { grace: "6h", emit: "final" })).to(memorySink()),
+      source("10s").to(files({ container: "archive", roll: "folder" })),
+      windowed("30s", tumbling(2_000)).to(toHub({ eventHubName: "copies", partitions: 3, key: (r) => r.key })),
+    ];
+    const faults = new Set<string>();
+    for (const [index, pipeline] of pipelines.entries()) {
+      for (const seed of [1, 3, 4]) {
+        const result = await simulate(pipeline, { seed, events: pausing, partitionKey: bySensor });
+        assert.deepEqual(result.violations, [], `pipeline ${index}, seed ${seed}`);
+        if (index === 1) assert.ok(result.secondsVirtual > 6 * 3_600);
+        for (const kind of Object.keys(result.faults)) faults.add(kind);
+      }
+    }
+    assert.ok(
+      [...faults].some((kind) => /^(queue|message)-/.test(kind)),
+      "messages are lost, doubled or late",
+    );
+    assert.ok(!faults.has("clock"));
+  });
+
+  it("ends no partition by a marker that silence ends, but one that nothing ever comes to", () => {
+    const marked = (options: { outOfOrder: Duration; idle?: Duration }) => {
+      const { source } = stream("readings", Reading)
+        .eventTime((r) => r.at, options)
+        .to(memorySink()).plan;
+      const published = publish({ hub: "h", seed: 1, events: pausing, partitions: 9, partitionKey: bySensor }, source);
+      return published.flatMap(({ properties, partition }) =>
+        properties?.[MARKER_PROPERTY] === "end" ? [partition] : [],
+      );
+    };
+    const used = new Set(pausing.map((event) => partitionForKey(event.sensor, 9)));
+    const all = Array.from({ length: 9 }, (_, partition) => partition);
+    assert.deepEqual(marked({ outOfOrder: 0 }), all);
+    assert.deepEqual(
+      marked({ outOfOrder: 0, idle: "5s" }),
+      all.filter((partition) => !used.has(partition)),
+    );
   });
 
   it("notices rows of files that depend on how often user code runs", async () => {

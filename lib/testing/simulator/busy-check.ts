@@ -19,6 +19,7 @@ export class BusyCheck {
   readonly #patience: number;
   readonly #appends = new Map<string, Step[]>();
   readonly #looks = new Map<string, Step[]>();
+  readonly #begun = new Set<string>();
 
   constructor(watch: Watch, patience: number) {
     this.#watch = watch;
@@ -29,6 +30,11 @@ export class BusyCheck {
   appended({ blob }: BlobCall, by: Life, at: number): void {
     const [, pipeline, partition, kind] = blob.split("/");
     if (kind !== "log") return;
+    // What begins a segment is written beside the log: nobody sees it there before the log refers to it.
+    if (!this.#begun.has(blob)) {
+      this.#begun.add(blob);
+      return;
+    }
     remember(this.#appends, `${pipeline}/${partition}`, { at, by });
   }
 

@@ -1,16 +1,15 @@
-import { MARKER_PROPERTY } from "../../engine/headers.ts";
 import type { Sink } from "../../engine/sink.ts";
 import { TidemarkError } from "../../errors.ts";
-import { partitionForKey } from "../../sources/partition-key.ts";
 import type { Pipeline } from "../../stream/pipeline.ts";
 import type { Plan } from "../../stream/plan.ts";
 import { type Captured, captureSink } from "../capture-sink.ts";
 import { withTables } from "../memory-tables.ts";
-import { encodeEvent } from "../test-driver.ts";
 import { mulberry32 } from "../virtual-world.ts";
-import { drawSettings, type KeyOf, type SimApp, type SimEvent } from "./config.ts";
+import { drawSettings, type KeyOf, type SimApp, type SimSettings } from "./config.ts";
 import { drawFaults, type FaultKind, USUAL_KINDS } from "./faults.ts";
+import { publish } from "./publishing.ts";
 import { type RunResult, runApp, runCleanly } from "./run.ts";
+import { drawWaking, KINDS_IN_SILENCE, MESSAGES_ONLY } from "./user-waking.ts";
 import { watchFiles } from "./watch-files.ts";
 
 export interface SimulateOptions {
@@ -22,7 +21,10 @@ export interface SimulateOptions {
   readonly partitions?: number;
   /** The key an event is published with, which decides its partition; without it, partitions take turns. */
   readonly partitionKey?: (event: never) => string;
-  /** What may go wrong; default everything but events lost to retention. */
+  /**
+   * What may go wrong; default everything but events lost to retention. Where event time has `idle`, clocks are right,
+   * no log is reset and nothing is lost to retention, whatever this says.
+   */
   readonly faults?: readonly FaultKind[];
   /** Rows of the tables that the pipeline joins, by table name. */
   readonly tables?: Readonly<Record<string, readonly unknown[]>>;
@@ -37,6 +39,10 @@ const MAX_MESSAGE_BYTES = 1024 * 1024;
  * compares what comes of it with a run without faults. What differs, and what else must not be, is in `violations`.
  * The sinks of the library run as they are, over simulated services: of files, the rows that count are compared
  * (docs/files.md), of a window's versions the last. A sink of your own is replaced by one that keeps what it is given.
+ *
+ * Where event time has `idle`, windows close in silence: owners, messages and sweeps wake the tasks, also when all
+ * instances have gone. Events are published so that no silence can make one late: otherwise, which ones it does depends
+ * on who looked when, and is no error.
  * Throws UNSUPPORTED for a pipeline that takes its watermark from upstream tasks.
  * @example
  * const { violations } = await simulate(delays, { seed: 7, events: [flight], tables: { airports: [] } });
@@ -53,12 +59,13 @@ export async function simulate(pipeline: Pipeline, options: SimulateOptions): Pr
       },
     );
   }
-  const { seed, faults: kinds = USUAL_KINDS.filter((kind) => kind !== "retention-loss") } = options;
-  const settings = drawSettings(seed, drawFaults(seed, kinds, HORIZON), mulberry32(seed ^ 0x5e77));
   const updates = pipeline.plan.stages.some(({ kind }) => kind === "aggregate");
   const [clean, faulty] = [appOf(pipeline, options), appOf(pipeline, options)];
-  const expected = await runCleanly(clean.app, settings, updates);
-  const result = await runApp(faulty.app, settings, () => expected);
+  const settings = settingsOf(options, faulty.app);
+  const waking = faulty.app.endless ? MESSAGES_ONLY : undefined;
+  const { expected, secondsVirtual } = await runCleanly(clean.app, { ...settings, waking }, updates);
+  const woken = waking && drawWaking(options.seed, faulty.app, secondsVirtual);
+  const result = await runApp(faulty.app, { ...settings, waking: woken }, () => expected);
   const differing = clean.captured.filter(
     ({ values }, i) => !sameValues(values, faulty.captured[i]?.values ?? [], updates),
   );
@@ -66,9 +73,16 @@ export async function simulate(pipeline: Pipeline, options: SimulateOptions): Pr
   return { ...result, violations: [...result.violations, ...violations] };
 }
 
+function settingsOf({ seed, faults }: SimulateOptions, { endless }: SimApp): SimSettings {
+  const usual = endless ? KINDS_IN_SILENCE : USUAL_KINDS.filter((kind) => kind !== "retention-loss");
+  const kinds = (faults ?? usual).filter((kind) => !endless || KINDS_IN_SILENCE.includes(kind));
+  return drawSettings(seed, drawFaults(seed, kinds, HORIZON), mulberry32(seed ^ 0x5e77));
+}
+
 /** Real sinks for what the simulation has a service for; others, a user's own, keep what they are given. */
 function appOf(pipeline: Pipeline, options: SimulateOptions): { app: SimApp; captured: readonly Captured<unknown>[] } {
-  const { partitions = 2, tables = {} } = options;
+  const { seed, events, partitions = 2, partitionKey, tables = {} } = options;
+  const { source } = pipeline.plan;
   const captured: Captured<unknown>[] = [];
   const rowKeys: Record<string, KeyOf> = {};
   const sinks = (pipeline.plan.sinks as readonly Sink<unknown>[]).map((sink) => {
@@ -99,26 +113,11 @@ function appOf(pipeline: Pipeline, options: SimulateOptions): { app: SimApp; cap
     functions: [{ pipeline: { name: pipeline.name, plan }, hub: SOURCE }],
     hubs: [{ name: SOURCE, partitions, maxBytes: MAX_MESSAGE_BYTES }, ...hubs],
     containers,
-    events: eventsOf(options, partitions),
+    events: publish({ seed, hub: SOURCE, events, partitions, partitionKey }, source),
+    endless: source.time?.idle !== undefined,
     rowKeys,
   };
   return { app, captured };
-}
-
-function eventsOf({ seed, events, partitionKey }: SimulateOptions, partitions: number): readonly SimEvent[] {
-  const random = mulberry32(seed ^ 0xe7e17);
-  let at = 0;
-  const published = events.map((event, index): SimEvent => {
-    at += random() < 0.06 ? Math.floor(random() * 12_000) : Math.floor(random() * 150);
-    const key = partitionKey?.(event as never);
-    const partition = key === undefined ? index % partitions : partitionForKey(key, partitions);
-    return { hub: SOURCE, partition, at, body: encodeEvent(event), partitionKey: key };
-  });
-  const properties = { [MARKER_PROPERTY]: "end" };
-  const markers = Array.from({ length: partitions }, (_, partition): SimEvent => {
-    return { hub: SOURCE, partition, at: at + 2_000, body: new Uint8Array(0), properties };
-  });
-  return [...published, ...markers];
 }
 
 /** Partitions interleave as they like, and of a window's versions only the last counts. */
