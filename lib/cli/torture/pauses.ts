@@ -14,7 +14,7 @@ const MOST_TRIES = 5;
 const WARM_TASKS = 3;
 const LONGEST_WARMING_MS = 20_000;
 /** What an instance does when it wakes shall not be cut off by a kill. */
-const AWAKENING_MS = 1000;
+const AWAKENING_MS = 1500;
 
 /** Stops an instance or its worker where it stands, and lets it go on later. */
 export async function stopAndContinue(options: InjectOptions, pause: Pause): Promise<void> {
@@ -38,6 +38,7 @@ export async function stopAndContinue(options: InjectOptions, pause: Pause): Pro
 /**
  * Takes Cosmos DB away until an instance has results that are committed and not delivered, stops the instance, and gives
  * Cosmos DB back: others take over, deliver and go on, and then the old owner wakes and delivers what is stale by now.
+ * Nothing else happens meanwhile: whoever is killed after his first commit writes nothing newer.
  */
 async function pauseOwing(options: InjectOptions, pause: Pause): Promise<void> {
   const { cluster, logs, signal, truce } = options;
@@ -53,7 +54,7 @@ async function pauseOwing(options: InjectOptions, pause: Pause): Promise<void> {
       await back(options, "cosmos");
       return over === undefined ? undefined : { over };
     });
-    if (held !== undefined) return held.over;
+    if (held !== undefined) return truce.during(() => held.over);
   }
 }
 

@@ -81,7 +81,7 @@ export function makeSchedule(seed: number, kills: number, expiryMs: number): Sch
     const takeOver = rank < takeOvers;
     const owing = rank === 0 || (takeOver && random() < OWING_SHARE);
     const length = takeOver ? expiryMs : between(200, 2500);
-    const lingerMs = between(3000, 8000);
+    const lingerMs = between(6000, 15_000);
     const wake = { target: random(), hostFirst: random() < 0.5, apartMs: between(0, 400) };
     return { ms: length, takeOver, owing, lingerMs, ...wake };
   });
