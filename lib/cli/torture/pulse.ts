@@ -26,6 +26,7 @@ export class Pulse {
   readonly #options: PulseOptions;
   readonly #hubs: HubEnds;
   readonly #moved = new Map<string, { position: number; at: number }>();
+  #stopped = false;
   #loop: Repeated | undefined;
 
   constructor(options: PulseOptions) {
@@ -38,6 +39,7 @@ export class Pulse {
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
     await this.#loop?.stop();
     await this.#hubs.close();
   }
@@ -67,6 +69,7 @@ export class Pulse {
   }
 
   async #position(pipeline: string, partition: string, end: number): Promise<number> {
+    if (this.#stopped) return 0;
     const { cluster, logs, away } = this.#options;
     const task = `${pipeline}/${partition}`;
     const position = cluster.board.positions.get(task) ?? 0;

@@ -31,6 +31,7 @@ import { Truce } from "./truce.ts";
 
 /** Events go on for so long after the last fault, so that nothing ends in the middle of one. */
 const CALM_MS = 1000;
+const LONGEST_LOOK_MS = 1000;
 const TOOTHLESS =
   "No paused instance woke with results that another had delivered meanwhile: the run proves too little.";
 /** Generous, since the machine may have other things to do: what matters is that it ends. */
@@ -131,7 +132,8 @@ class Torture {
     this.#ended.abort();
     this.#progress.watch(undefined);
     this.#watcher.close();
-    await this.#pulse?.stop();
+    // A look in hand may be asking a service that is gone, again and again, for every task.
+    await Promise.race([this.#pulse?.stop(), sleep(LONGEST_LOOK_MS)]);
     await this.#cluster?.stop();
     await this.#services?.stop();
     await this.#journal.close();
