@@ -48,6 +48,8 @@ describe("simulated runs", () => {
     const [once, again, other] = [await runSeed({ seed: 5 }), await runSeed({ seed: 5 }), await runSeed({ seed: 6 })];
     assert.deepEqual(again, once);
     assert.notEqual(other.traceHash, once.traceHash);
+    // Which writes Parquet.
+    assert.deepEqual(await runSeed({ seed: 14 }), await runSeed({ seed: 14 }));
   });
 
   it("has at least three faults and one take-over in every seed, and enough to do", async () => {

@@ -38,8 +38,8 @@ export function fileStoreOf({ functions, rowKeys = {} }: SimApp, watch: Watch): 
 }
 
 /**
- * Loads what writes Parquet. Within a run that would take real time, in which virtual time goes on; a second time it
- * takes none.
+ * Loads what writes Parquet. Where Node.js reads modules asynchronously, that takes real time, in which the virtual time
+ * of a run would go on; a second time it takes none.
  */
 export async function loadWriters({ functions }: SimApp): Promise<void> {
   const writes = functions.some(({ pipeline }) => pipeline.plan.sinks.some(({ target }) => target.kind === "blob"));
