@@ -27,6 +27,7 @@ const number = fc.oneof(
   fc.integer({ min: 0, max: 300 }),
   fc.integer(),
   fc.maxSafeInteger(),
+  fc.constant(-0),
   fc.double(),
   fc.integer({ min: 980_000_000_000, max: 980_100_000_000 }),
 );
@@ -55,7 +56,7 @@ const sorts = fc.letrec<{ sort: fc.Arbitrary<unknown> }>((tie) => ({
 })).sort as fc.Arbitrary<fc.Arbitrary<unknown>>;
 
 const alike = sorts.chain((sort) =>
-  fc.array(fc.oneof({ arbitrary: sort, weight: 60 }, { arbitrary: odd, weight: 1 }), { minLength: 1, maxLength: 60 }),
+  fc.array(fc.oneof({ arbitrary: sort, weight: 60 }, { arbitrary: odd, weight: 1 }), { minLength: 16, maxLength: 40 }),
 );
 
 describe("what a frame holds", () => {
@@ -71,6 +72,35 @@ describe("what a frame holds", () => {
       }),
       { numRuns: 400 },
     );
+  });
+
+  it("keeps what looks alike and is not", async () => {
+    const twenty = <T>(make: (i: number) => T): T[] => Array.from({ length: 20 }, (_, i) => make(i));
+    const shared = { one: 1 };
+    const proto = (i: number) => Object.defineProperty({ a: i }, "__proto__", { value: i, enumerable: true });
+    const columns: unknown[][] = [
+      twenty((i) => (i % 2 === 0 ? { a: i, b: 1 } : { a: i, c: 1 })),
+      twenty((i) => (i === 9 ? { a: i, b: 1 } : { a: i })),
+      twenty((i) => (i === 9 ? { a: i } : { a: i, b: 1 })),
+      twenty((i) => (i === 9 ? { b: 1, a: i } : { a: i, b: 1 })),
+      twenty((i) => (i === 9 ? Object.create({ a: 1 }) : { a: i })),
+      twenty(proto),
+      twenty(() => shared),
+      twenty((i) => (i < 10 ? shared : { one: i })),
+      twenty((i) => (i === 3 ? -0 : i / 3)),
+      twenty((i) => (i % 3 === 0 ? null : i % 3 === 1 ? undefined : i)),
+      twenty((i) => (i === 7 ? "x".repeat(300) : "y")),
+      twenty((i) => [i, ...(i === 4 ? [1] : [])]),
+    ];
+    for (const values of columns) assert.deepStrictEqual((await there(values, [])).back, unpack(pack(values)));
+    const [first, second] =
+      (
+        await there(
+          twenty(() => shared),
+          [],
+        )
+      ).back ?? [];
+    assert.notEqual(first, second, "one of its own for each message");
   });
 
   it("keeps half a character, which UTF-8 cannot", async () => {
