@@ -90,7 +90,7 @@ export function drawSettings(seed: number, faults: readonly Fault[], random: () 
     faults,
     instances: pick(2, 2, 3),
     limits: {
-      segmentAppends: pick(4, 12, 5_000, 5_000, 5_000),
+      segmentAppends: pick(4, 12, 5_000, 5_000, 5_000, 5_000),
       inlineBytes: pick(400, 3_000_000, 3_000_000),
       sliceItems: pick(4, 64, 1_024),
       attempts: pick(2, 4, 6),

@@ -7,7 +7,7 @@ import type { Scope } from "./workload.ts";
 /** What of a seed is run: all of it, or less when it is being shrunk. */
 export interface SeedOptions {
   readonly seed: number;
-  /** Default: by seed, 100 to 110. */
+  /** Default: by seed, 100 to 102. */
   readonly events?: number | undefined;
   /** Default: by seed, 2 or 3. */
   readonly partitions?: number | undefined;
@@ -30,7 +30,7 @@ export function scenarioOf({ seed }: SeedOptions): Scenario {
 /** Which pipelines a seed has: seldom all, since what they share is little and two runs of a part find more. */
 export function scopeOf({ seed }: SeedOptions): Scope {
   const chance = mulberry32(seed ^ 0x5c09e)();
-  return chance < 0.57 ? "straight" : chance < 0.95 ? "chain" : "all";
+  return chance < 0.66 ? "straight" : chance < 0.96 ? "chain" : "all";
 }
 
 /** Promises that settle in a run, about: faults are spread over this many. */
@@ -88,12 +88,12 @@ function moreSurely(scenario: Scenario, kinds: readonly FaultKind[], drawn: read
 
 /** How many events a seed has. */
 export function eventsOf({ seed, events }: SeedOptions): number {
-  return events ?? 100 + Math.floor(mulberry32(seed ^ 0xc0de)() * 10);
+  return events ?? 100 + Math.floor(mulberry32(seed ^ 0xc0de)() * 3);
 }
 
 /** How many partitions a seed's source has; `chance` is the first number of its settings. */
 export function partitionsOf({ partitions }: SeedOptions, chance: number): number {
-  return partitions ?? (chance < 0.8 ? 2 : 3);
+  return partitions ?? (chance < 0.9 ? 2 : 3);
 }
 
 export function silentOf(options: SeedOptions): ReturnType<typeof silentWorkload> {
