@@ -53,7 +53,12 @@ export interface Look {
   /** When, by the clock, silence alone will make the next result due; milliseconds since the epoch. */
   readonly idleDue: number | undefined;
   readonly position: number;
+  /** When the log was read, milliseconds since the epoch. */
+  readonly at: number;
 }
+
+/** A log that was reset shows by itself only: whoever remembers that there was nothing to do asks it once an hour. */
+const REMEMBERED_MS = 3_600_000;
 
 /**
  * One pipeline on one partition: align → decode → process → commit → emit → confirm. Calls run one after the other.
@@ -139,22 +144,25 @@ export class Task {
 
   /**
    * Looks at the log and at the hub without taking the task over. With a look that saw nothing to do, the log is left
-   * alone as long as the hub has not moved and the time that look named has not come.
+   * alone for up to an hour, as long as the hub has not moved and the time that look named has not come.
    */
   async look(previous?: Look): Promise<Look> {
     const { checkpoints, reader, world } = this.#ports;
     const bounds = await reader.bounds();
-    if (previous?.need === "nothing" && previous.next === bounds.next && !isDue(previous.idleDue, world))
+    const at = world.now();
+    // In either direction: a clock that was put back must not make an hour a year.
+    const fresh = previous !== undefined && Math.abs(at - previous.at) < REMEMBERED_MS;
+    if (fresh && previous.need === "nothing" && previous.next === bounds.next && !isDue(previous.idleDue, world))
       return previous;
     const status = await checkpoints.peek(this.id);
     const { first, next } = bounds;
     if (status === undefined) {
-      return { need: next > first ? "work" : "nothing", frame: "none", next, idleDue: undefined, position: first };
+      return { need: next > first ? "work" : "nothing", frame: "none", next, idleDue: undefined, position: first, at };
     }
     const { generation, sequence, position, pendingFrames, idleDue } = status;
     const rest = pendingFrames > 0 || isDue(idleDue, world);
     const need = next > position ? "work" : rest ? "rest" : "nothing";
-    return { need, frame: `${generation}-${sequence}`, next, idleDue, position };
+    return { need, frame: `${generation}-${sequence}`, next, idleDue, position, at };
   }
 
   /** Whether a call of `wake` could do anything, looked up without taking the task over. */

@@ -8,7 +8,7 @@ const SWEEPS = 60;
 
 /**
  * Not here: a clock that is wrong moves event time, and what comes by then may be late; and a process that has found
- * nothing to do looks at a log again when an event comes, so it may never see that it was reset.
+ * nothing to do looks at a log again after an hour, so a run may be over before it sees that it was reset.
  */
 const NEVER: ReadonlySet<FaultKind> = new Set(["clock", "reset", "retention-loss"] as FaultKind[]);
 

@@ -88,7 +88,7 @@ export const WAKING_MUTANTS: readonly Mutant[] = [
     "quiet-looks-last-for-ever",
     "a task that had nothing to do is looked at again when its time has come",
     "engine/task.ts",
-    `if (previous?.need === "nothing" && previous.next === bounds.next && !isDue(previous.idleDue, world))`,
+    `if (fresh && previous.need === "nothing" && previous.next === bounds.next && !isDue(previous.idleDue, world))`,
     `if (previous?.need === "nothing" && previous.next === bounds.next)`,
   ),
   mutant(
