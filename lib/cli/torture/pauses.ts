@@ -7,12 +7,12 @@ import type { Pause } from "./schedule.ts";
 import { until } from "./truce.ts";
 
 /** How much longer a pause lasts when nobody has taken over yet. */
-const LONGEST_PAUSE_MS = 60_000;
+const LONGEST_PAUSE_MS = 25_000;
 /** How long Cosmos DB is away for an instance to owe results. */
 const STARVE_MS = 1500;
-const MOST_TRIES = 5;
+const MOST_TRIES = 3;
 const WARM_TASKS = 3;
-const LONGEST_WARMING_MS = 20_000;
+const LONGEST_WARMING_MS = 8_000;
 /** What an instance does when it wakes shall not be cut off by a kill. */
 const AWAKENING_MS = 1500;
 

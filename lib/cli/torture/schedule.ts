@@ -52,7 +52,7 @@ export interface Schedule {
 }
 
 const KILL_MS = 1300;
-const KILLS_A_TAKE_OVER = 12;
+const KILLS_A_TAKE_OVER = 20;
 /** Of the pauses that end in a take-over; the first of a run is always one of them. */
 const OWING_SHARE = 0.8;
 const KILLS_A_SHORT_PAUSE = 10;

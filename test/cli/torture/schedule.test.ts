@@ -25,7 +25,7 @@ test("every run has as many kills as asked for, an outage, and a pause until wha
 test("200 kills strike every second or two, beside takeovers and outages of both services", () => {
   const { kills, pauses, outages, ms } = makeSchedule(1, 200, EXPIRY_MS);
   assert.ok(ms / kills.length > 1000 && ms / kills.length < 2000);
-  assert.equal(pauses.filter(({ takeOver }) => takeOver).length, 17);
+  assert.equal(pauses.filter(({ takeOver }) => takeOver).length, 10);
   for (const service of ["azurite", "cosmos"]) assert.ok(outages.filter((one) => one.service === service).length > 5);
   for (const lane of [pauses, outages]) {
     const length = lane.reduce((sum, fault) => sum + fault.after + fault.ms, 0);
