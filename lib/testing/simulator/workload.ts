@@ -126,7 +126,7 @@ function statsOfSeed(seed: number): Pipeline {
     roll: chance < 0.04 ? "commit" : "folder",
     key: (row: StatsRow) => row.id,
   } as const;
-  if (random() >= 0.25) return stats.to(statsContainer, files<StatsRow>(target));
+  if (random() >= 0.15) return stats.to(statsContainer, files<StatsRow>(target));
   return stats.to(statsContainer, files<StatsRow>({ ...target, format: "parquet", columns: STATS_COLUMNS }));
 }
 
@@ -155,7 +155,7 @@ function legsOfSeed(seed: number): Pipeline {
     roll: chance < 0.125 ? "commit" : "folder",
   } as const;
   // Parquet takes longer to write, and to read in the end.
-  if (random() >= 0.25) return legs.to(legsHub, files<Leg>(target));
+  if (random() >= 0.15) return legs.to(legsHub, files<Leg>(target));
   return legs.to(legsHub, files<Leg>({ ...target, format: "parquet", columns: LEG_COLUMNS }));
 }
 
