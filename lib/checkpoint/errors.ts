@@ -1,4 +1,5 @@
 import type { TaskId } from "../engine/ports.ts";
+import { resetCommand } from "../engine/reset-command.ts";
 import { TidemarkError } from "../errors.ts";
 
 /** LOG_DAMAGED, naming the blob and the byte where the damage begins. */
@@ -7,7 +8,7 @@ export function damaged(what: string, blob: string, offset: number): TidemarkErr
     "LOG_DAMAGED",
     `The checkpoint log is damaged: ${what}, in blob "${blob}" at byte ${offset}.`,
     {
-      fix: "Restore the blob from a backup, or reset the task's log and replay from the hub.",
+      fix: `Restore the blob from a backup, or reset the task's log (${resetCommand()}) and replay from the hub.`,
     },
   );
 }
@@ -40,7 +41,7 @@ export function unknownForm(what: string, { task, blob, offset }: LogPlace): Tid
 /** LOG_MISSING: a blob that must exist does not. */
 export function missing(blob: string, why: string): TidemarkError {
   return new TidemarkError("LOG_MISSING", `Blob "${blob}" of the checkpoint log is missing: ${why}.`, {
-    fix: "Restore the deleted blobs (soft delete, backup), or reset the task's log and replay from the hub.",
+    fix: `Restore the deleted blobs (soft delete, backup), or reset the task's log (${resetCommand()}) and replay from the hub.`,
   });
 }
 

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { resetCommand } from "../engine/reset-command.ts";
 import { TidemarkError } from "../errors.ts";
 import type { PlanShape, StageShape } from "./checkpoint-log.ts";
 
@@ -14,7 +15,7 @@ export function assertShapeFits(before: PlanShape, now: PlanShape, partition: st
       pipeline: now.pipeline,
       partition,
       stage,
-      fix: "Undo the change, give the pipeline a new name, or reset the log and replay from the hub.",
+      fix: `Undo the change, give the pipeline a new name, or reset the log (${resetCommand(now.pipeline, partition)}) and replay from the hub.`,
     },
   );
 }

@@ -112,6 +112,13 @@ export const COMMANDS: readonly Command[] = [
     run: async (_values, args) => (await import("./dead-letters/index.ts")).runDeadLetters(args),
   },
   {
+    name: "checkpoints",
+    summary: "Lists and shows how far tasks have come, and resets their logs.",
+    options: {},
+    parses: "everything itself",
+    run: async (_values, args) => (await import("./checkpoints/index.ts")).runCheckpoints(args),
+  },
+  {
     name: "doctor",
     summary: "Checks settings, names, roles and services of a deployment against the manifest.",
     options: {},

@@ -9,6 +9,7 @@ import { Outbox } from "./outbox.ts";
 import type { PartitionGuard } from "./partition-guard.ts";
 import type { PartitionBounds, TaskId } from "./ports.ts";
 import { Processor } from "./processor.ts";
+import { resetCommand } from "./reset-command.ts";
 import type { Seclusion } from "./seclusion.ts";
 import { SIDE_SINK } from "./side-record.ts";
 import { type Sink, type SinkTask, WAITING } from "./sink.ts";
@@ -112,7 +113,7 @@ export function checkSameHub(id: TaskId, start: StartPoint, position: number, bo
       `but the checkpoint log belongs to one created at ${then} and read up to ${position}.`,
     {
       ...id,
-      fix: "It is another hub under the same name: remove the pipeline's checkpoint logs to begin anew, or restore the hub.",
+      fix: `It is another hub under the same name: reset the log to begin anew (${resetCommand(id.pipeline, id.partition)}), or restore the hub.`,
     },
   );
 }

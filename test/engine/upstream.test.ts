@@ -75,6 +75,23 @@ test("what a producer sent twice is dropped, also after a crash of the reader", 
   assert.equal((await driver.ledger())?.stages[0]?.duplicate, 2);
 });
 
+test("what a producer sends again after its log was reset counts again, and begins closed windows anew", async () => {
+  const driver = testDriver(daily());
+  const replay = async (generation: number) => {
+    send(driver, { producer: "p/0", generation, sequence: 1, watermark: 0, event: reading(3) }, 1);
+    await driver.run();
+    send(driver, { producer: "p/0", generation, sequence: 2, watermark: 0, event: reading(4) }, 1);
+    await driver.run();
+    send(driver, { producer: "p/0", generation, sequence: 3, watermark: 50 }, 1);
+    await driver.run();
+  };
+  const counted = () => driver.results<{ readings: number }>().map(({ readings }) => readings);
+  await replay(1);
+  assert.deepEqual(counted(), [2]);
+  await replay(2);
+  assert.deepEqual(counted(), [2, 1, 1], "in parts, batch by batch: its watermark does not go back");
+});
+
 test("a message without a producer is a dead letter that says why", async () => {
   const driver = testDriver(daily());
   await driver.send(reading(3));

@@ -1,10 +1,10 @@
 import { parseArgs } from "node:util";
 import type { SideKind } from "../../engine/side-record.ts";
 import { messageOf, TidemarkError } from "../../errors.ts";
+import { Access } from "../access.ts";
 import { oneOf, wholeNumber } from "../arguments.ts";
 import { createPaint, wantsColours } from "../screen/paint.ts";
 import { whole } from "../screen/text.ts";
-import { Access } from "./access.ts";
 import { countTable, type ListedRecord, recordDetails, recordTable, verdictLines } from "./print.ts";
 import { readRecords, type Selection } from "./read-records.ts";
 import { LATE_POLICIES, redriveRecords, type Verdict } from "./redrive.ts";
@@ -61,7 +61,7 @@ export async function runDeadLetters(args: readonly string[]): Promise<number> {
     return 0;
   }
   const run = ACTIONS[oneOf("dead-letters", action, ["list", "show", "redrive"])];
-  const access = await Access.of(values);
+  const access = await Access.of({ ...values, command: "tidemark dead-letters" });
   try {
     return await run(access, values, ids);
   } finally {

@@ -4,7 +4,7 @@ import { type CheckpointStore, createCheckpointStore } from "../../checkpoint/in
 import { NO_WATERMARK } from "../../engine/frame.ts";
 import { formatRedrive, REDRIVE_LATE_PROPERTY, REDRIVE_PROPERTY } from "../../engine/redrive.ts";
 import { TidemarkError } from "../../errors.ts";
-import type { Access } from "./access.ts";
+import type { Access } from "../access.ts";
 import { eventTimeNow, latenessOf, obstacleOf, updateObstacle } from "./judge.ts";
 import { Redriven } from "./redriven.ts";
 import type { StoredRecord } from "./stored-record.ts";

@@ -1,4 +1,5 @@
 import type { FrameStamp } from "../../engine/frame.ts";
+import { resetCommand } from "../../engine/reset-command.ts";
 import { TidemarkError } from "../../errors.ts";
 
 /**
@@ -59,12 +60,18 @@ export function judge(stored: Fence | undefined, mine: Fence, document: string):
     "LOG_DAMAGED",
     `${document} was written by another frame with the same number (generation ${mine.g}, sequence ${mine.s}): ` +
       `the checkpoint log of task ${mine.task} went back, as after a storage failover that lost writes.`,
-    { fix: "Stop the task, and reset its log so that it begins a new generation." },
+    { fix: `Reset its log so that it begins a new generation: ${resetCommand(...partsOf(mine.task))}.` },
   );
 }
 
+/** Pipeline and partition of a task's name. */
+function partsOf(task: string): [pipeline: string, partition: string] {
+  const slash = task.lastIndexOf("/");
+  return [task.slice(0, slash), task.slice(slash + 1)];
+}
+
 function foreign(theirs: string, mine: string, document: string): TidemarkError {
-  const [theirPipeline, myPipeline] = [theirs, mine].map((task) => task.slice(0, task.lastIndexOf("/")));
+  const [[theirPipeline], [myPipeline]] = [partsOf(theirs), partsOf(mine)];
   const fix =
     theirPipeline === myPipeline
       ? "One key must live in one task: publish to the hub with this key as partition key, or put rekey before the stage that groups by it."

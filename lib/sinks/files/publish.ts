@@ -1,5 +1,7 @@
 import type { BlockBlobClient } from "@azure/storage-blob";
 import type { FrameStamp } from "../../engine/frame.ts";
+import type { TaskId } from "../../engine/ports.ts";
+import { resetCommand } from "../../engine/reset-command.ts";
 import type { DeliveryReport } from "../../engine/sink.ts";
 import { messageOf, TidemarkError } from "../../errors.ts";
 import type { BlobWriter } from "../blob-writer.ts";
@@ -110,12 +112,12 @@ async function createOnce(
   } catch (error) {
     if ((error as { readonly statusCode?: unknown }).statusCode !== 409) throw error;
     const { metadata } = await blob.getProperties({ abortSignal });
-    judge(blob.name, metadata?.tidemark, frame);
+    judge(blob.name, metadata?.tidemark, frame, stamp);
   }
 }
 
 /** A blob that is there already must be this very one: a frame's nonce stands for all that it holds. */
-function judge(name: string, stored: string | undefined, mine: string): void {
+function judge(name: string, stored: string | undefined, mine: string, task: TaskId): void {
   if (stored === mine) return;
   if (stored === undefined) {
     throw new TidemarkError("FOREIGN_DOCUMENT", `Blob "${name}" was not written by Tidemark and is not overwritten.`, {
@@ -125,6 +127,6 @@ function judge(name: string, stored: string | undefined, mine: string): void {
   throw new TidemarkError(
     "LOG_DAMAGED",
     `Blob "${name}" was written by frame ${stored}, not by ${mine}: the checkpoint log went back, as after a storage failover that lost writes.`,
-    { fix: "Stop the task, and reset its log so that it begins a new generation." },
+    { fix: `Reset its log so that it begins a new generation: ${resetCommand(task.pipeline, task.partition)}.` },
   );
 }

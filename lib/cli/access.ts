@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
-import type { ContainerClient } from "@azure/storage-blob";
-import { TIDEMARK_CONTAINER } from "../../azure/checkpoints.ts";
-import { AzureConnections } from "../../azure/connections.ts";
-import { type Environment, readSettings, type SettingNeed } from "../../azure/settings.ts";
-import { TidemarkError } from "../../errors.ts";
+import type { ContainerClient, StoragePipelineOptions } from "@azure/storage-blob";
+import { TIDEMARK_CONTAINER } from "../azure/checkpoints.ts";
+import { AzureConnections } from "../azure/connections.ts";
+import { type Environment, readSettings, type SettingNeed } from "../azure/settings.ts";
+import { TidemarkError } from "../errors.ts";
 
 /** Where the command looks for services. */
 export interface AccessOptions {
@@ -11,6 +11,8 @@ export interface AccessOptions {
   readonly connection: string;
   /** A file of settings that the environment goes before. */
   readonly settings: string;
+  /** Who asks, for errors: "tidemark dead-letters". */
+  readonly command: string;
 }
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
@@ -22,18 +24,20 @@ const GIVEN = "TidemarkStorage";
 export class Access {
   readonly #environment: Environment;
   readonly #storage: string;
+  readonly #command: string;
   readonly #open: AzureConnections[] = [];
 
-  private constructor(environment: Environment, storage: string) {
+  private constructor(environment: Environment, storage: string, command: string) {
     this.#environment = environment;
     this.#storage = storage;
+    this.#command = command;
   }
 
   /** Reads settings; throws CONFIGURATION when their file is not one. */
-  static async of({ connection, settings }: AccessOptions): Promise<Access> {
+  static async of({ connection, settings, command }: AccessOptions): Promise<Access> {
     const environment = asOperator({ ...(await readLocal(settings)), ...process.env });
-    if (NAME.test(connection)) return new Access(environment, connection);
-    return new Access({ ...environment, [GIVEN]: connection }, GIVEN);
+    if (NAME.test(connection)) return new Access(environment, connection, command);
+    return new Access({ ...environment, [GIVEN]: connection }, GIVEN, command);
   }
 
   /** The setting of the storage account. */
@@ -42,10 +46,10 @@ export class Access {
   }
 
   /** The container of checkpoints, dead letters and late events. */
-  async container(): Promise<ContainerClient> {
-    const need = { name: this.#storage, service: "Blob Storage", usedBy: "tidemark dead-letters" } as const;
+  async container(options?: StoragePipelineOptions): Promise<ContainerClient> {
+    const need = { name: this.#storage, service: "Blob Storage", usedBy: this.#command } as const;
     const connections = this.connections([need]);
-    return (await connections.blobs(this.#storage)).getContainerClient(TIDEMARK_CONTAINER);
+    return (await connections.blobs(this.#storage, options)).getContainerClient(TIDEMARK_CONTAINER);
   }
 
   /** Throws CONFIGURATION when a setting is missing or wrong. */
