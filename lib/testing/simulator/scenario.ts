@@ -24,13 +24,13 @@ export type Scenario = "usual" | "deadly" | "silence" | "growth";
 
 export function scenarioOf({ seed }: SeedOptions): Scenario {
   const chance = mulberry32(seed ^ 0x5ce7e)();
-  return chance < 0.1 ? "silence" : chance < 0.15 ? "deadly" : chance < 0.17 ? "growth" : "usual";
+  return chance < 0.08 ? "silence" : chance < 0.115 ? "deadly" : chance < 0.13 ? "growth" : "usual";
 }
 
 /** Which pipelines a seed has: seldom all, since what they share is little and two runs of a part find more. */
 export function scopeOf({ seed }: SeedOptions): Scope {
   const chance = mulberry32(seed ^ 0x5c09e)();
-  return chance < 0.66 ? "straight" : chance < 0.96 ? "chain" : "all";
+  return chance < 0.74 ? "straight" : chance < 0.96 ? "chain" : "all";
 }
 
 /** Promises that settle in a run, about: faults are spread over this many. */
