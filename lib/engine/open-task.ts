@@ -107,6 +107,11 @@ export class OpenTask {
     return this.#parts.processor.position;
   }
 
+  /** Of the log that it opened. */
+  get generation(): number {
+    return this.#parts.log.recovered.generation;
+  }
+
   /** When what waits for its commit should have it, milliseconds since the epoch; undefined when nothing waits. */
   get flushDue(): number | undefined {
     return this.#commits.due;

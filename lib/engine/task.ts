@@ -1,4 +1,5 @@
 import type { CheckpointStore } from "../checkpoint/checkpoint-log.ts";
+import { TidemarkError } from "../errors.ts";
 import type { Pipeline } from "../stream/pipeline.ts";
 import { type Plan, tablesOf } from "../stream/plan.ts";
 import { isFenced, waitForOwner } from "./contention.ts";
@@ -204,10 +205,25 @@ export class Task {
   async #withOpen<T>(work: (task: OpenTask) => Promise<T>): Promise<T> {
     await this.#ports.tables.refresh(tablesOf(this.#plan));
     this.#open ??= await OpenTask.open(this.#plan, this.id, this.#ports, this.#lasting);
+    const open = this.#open;
     try {
-      return await work(this.#open);
+      return await work(open);
+    } catch (thrown) {
+      if (open.spoiled || !(await this.#wasReset(open))) throw thrown;
+      await this.#drop();
+      throw new TidemarkError("FENCED", "The task's log was reset.", { ...this.id, cause: thrown });
     } finally {
-      if (this.#open.spoiled) await this.#drop();
+      if (open.spoiled) await this.#drop();
+    }
+  }
+
+  /** Whether a log was reset since it was opened: who fails before every commit is never told so by one. */
+  async #wasReset(open: OpenTask): Promise<boolean> {
+    try {
+      if (!(await open.superseded())) return false;
+      return (await this.#ports.checkpoints.peek(this.id))?.generation !== open.generation;
+    } catch {
+      return false;
     }
   }
 
