@@ -1,34 +1,11 @@
-import type { HubEvent } from "../../engine/ports.ts";
 import { TidemarkError } from "../../errors.ts";
-import { type Cluster, type Process, SILENT, taskKey } from "./cluster.ts";
-import type { SimFunction } from "./config.ts";
+import { type Cluster, type Process, taskKey } from "./cluster.ts";
 import type { Death } from "./deadly.ts";
 import type { Fault, Service } from "./faults.ts";
 import type { Life } from "./life.ts";
+import { type Pump, Pumps, type Trigger } from "./pumps.ts";
 import { Wakers, type WakersHost } from "./wakers.ts";
 import { watchWork } from "./watch-work.ts";
-
-/** One function on one partition, as the hosts of all instances together see it. */
-interface Trigger {
-  readonly fn: SimFunction;
-  readonly partition: number;
-  /** The host's own checkpoint, which it moves whether or not a batch succeeded. */
-  checkpoint: number;
-  owner: Pump | undefined;
-}
-
-/** What an instance's host does for one partition that it owns, or believes to own. */
-interface Pump {
-  readonly trigger: Trigger;
-  readonly process: Process;
-  cursor: number;
-  /** Batches that were fetched before ownership went away. */
-  prefetched: number;
-  owned: boolean;
-  skipNext: boolean;
-  abandonNext: boolean;
-  invocation: number;
-}
 
 type Lie = "host-skip" | "host-abandon" | "host-repeat" | "host-rewind" | "host-jump";
 
@@ -41,18 +18,17 @@ const SCALE_IN_TRIES = 30;
 /** How often a task is offered to other processes when none has changed hands: after longer and longer, an outage may last. */
 const RESORT_TRIES = 12;
 
-/** How long a host may wait for more events before it hands over the first. */
-const FETCH_MS = 500;
-
 /** The Functions hosts of all instances: they own partitions, give batches, and keep checkpoints that lie. */
 export class Host {
   readonly #cluster: Cluster;
   readonly #processes: (Process | undefined)[];
   readonly #triggers: Trigger[];
+  readonly #pumps: Pumps;
   readonly #wakers: Wakers | undefined;
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
+    this.#pumps = new Pumps(cluster);
     cluster.onFault = (fault, life) => this.#fault(fault, life);
     cluster.onDeath = (life, how) => this.#die(life, how);
     this.#processes = Array.from({ length: cluster.settings.instances }, (_, instance) => cluster.start(instance));
@@ -144,81 +120,8 @@ export class Host {
     const state = { owned: true, prefetched: 0, skipNext: false, abandonNext: false, invocation: 0 };
     const pump: Pump = { trigger, process, cursor, ...state };
     trigger.owner = pump;
-    this.#soon(pump, 5);
+    this.#pumps.soon(pump, 5);
     return true;
-  }
-
-  #soon(pump: Pump, milliseconds: number): void {
-    pump.process.life.after("trigger", milliseconds, () => this.#next(pump));
-  }
-
-  #next(pump: Pump): void {
-    if (!pump.owned && pump.prefetched-- <= 0) return;
-    const { trigger, process } = pump;
-    if (process.life.stop.signal.aborted) return;
-    const { scheduler, settings, hub } = this.#at(trigger);
-    const events = hub.from(trigger.partition, pump.cursor, scheduler.between(1, settings.batch));
-    if (events.length === 0) {
-      hub.onPublish(trigger.partition, () => this.#soon(pump, scheduler.between(1, FETCH_MS)));
-      return;
-    }
-    this.#invoke(pump, events);
-  }
-
-  #invoke(pump: Pump, events: readonly HubEvent[]): void {
-    const { process, trigger } = pump;
-    pump.cursor = (events.at(-1) as HubEvent).sequenceNumber + 1;
-    if (pump.skipNext) {
-      pump.skipNext = false;
-      this.#checkpoint(pump);
-      return;
-    }
-    const invocation = ++pump.invocation;
-    const { signal, end } = process.life.shift(this.#cluster.settings.shift);
-    const handled = this.#handle(pump, events, signal);
-    const done = (failed: boolean): void => {
-      end();
-      if (!failed) this.#expectCommitted(trigger, (events.at(-1) as HubEvent).sequenceNumber + 1);
-      if (pump.invocation !== invocation) return;
-      if (failed && this.#cluster.settings.retries) {
-        const again = (): void => {
-          if (pump.invocation === invocation && pump.owned) this.#invoke(pump, events);
-        };
-        process.life.after("retry", this.#cluster.scheduler.between(1_000, 30_000), again);
-      } else this.#checkpoint(pump);
-    };
-    this.#expect(process.life, "handle", handled, done);
-    if (!pump.abandonNext) return;
-    // The function timed out: the host goes on although it still runs.
-    pump.abandonNext = false;
-    pump.invocation++;
-    this.#checkpoint(pump);
-  }
-
-  #handle({ process, trigger: { fn, partition } }: Pump, events: readonly HubEvent[], signal: AbortSignal) {
-    const { settings } = this.#cluster;
-    if (settings.waking === undefined) return this.#cluster.slotOf(process, fn, partition).task.handle(events, signal);
-    return this.#cluster.employing(process, fn, partition, (slot) => slot.handle(events, SILENT));
-  }
-
-  /** A batch that was handled is in the log, whoever put it there. */
-  #expectCommitted({ fn, partition }: Trigger, position: number): void {
-    const { settings, committed, watch } = this.#cluster;
-    const key = taskKey(fn, partition);
-    const waits = settings.commitEvery > 0 || settings.faults.some(({ kind }) => kind === "reset");
-    if (waits || (committed.get(key) ?? 0) >= position || watch.violations.length > 0) return;
-    void this.#cluster.status(fn, partition).then((status) => {
-      if ((status?.position ?? 0) < position) watch.violate(`${key} was handled up to ${position}, its log says less`);
-    });
-  }
-
-  /** Written by whoever believes to own the partition: a stale owner sets it back. */
-  #checkpoint(pump: Pump): void {
-    const { trigger, cursor } = pump;
-    this.#cluster.scheduler.after(this.#cluster.scheduler.between(1, 15), () => {
-      trigger.checkpoint = cursor;
-    });
-    this.#soon(pump, this.#cluster.scheduler.between(1, 10));
   }
 
   #at(trigger: Trigger) {
