@@ -13,7 +13,7 @@ const KILLS = 3;
 const FIXED_SEED = 4;
 
 async function torture(...args: string[]) {
-  const child = spawn(process.execPath, [LAUNCHER, "torture", "--json", "--kills", String(KILLS), ...args], {
+  const child = spawn(process.execPath, [LAUNCHER, "torture", "--json", "--kills", String(KILLS), "--rate", "200", ...args], {
     cwd: folder.path,
     stdio: ["ignore", "pipe", "pipe"],
   });
