@@ -13,10 +13,14 @@ const KILLS = 3;
 const FIXED_SEED = 4;
 
 async function torture(...args: string[]) {
-  const child = spawn(process.execPath, [LAUNCHER, "torture", "--json", "--kills", String(KILLS), "--rate", "200", ...args], {
-    cwd: folder.path,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const child = spawn(
+    process.execPath,
+    [LAUNCHER, "torture", "--json", "--kills", String(KILLS), "--rate", "200", ...args],
+    {
+      cwd: folder.path,
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  );
   const [out, log, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]);
   assert.equal(code, 0, `${out}\n${log}`);
   return { report: JSON.parse(out) as TortureReport, log };
