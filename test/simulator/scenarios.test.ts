@@ -45,7 +45,7 @@ describe("simulated silence", () => {
 
 describe("simulated events that end their process", () => {
   it("become one dead letter each, and no other event does", async (t) => {
-    const faults = await passes(t, "deadly", 4, 2);
+    const faults = await passes(t, "deadly", 5, 2);
     assert.ok((faults.get("out-of-memory") ?? 0) >= 6 && (faults.get("endless-loop") ?? 0) >= 6);
   });
 });
