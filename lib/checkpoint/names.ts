@@ -19,6 +19,9 @@ export interface BlobName {
   readonly name: string;
 }
 
+/** The folder of all logs, where nothing else is said. */
+export const LOGS_FOLDER = "checkpoints";
+
 const DIGITS = 10;
 
 /** Names of blobs in a task's folder. */

@@ -7,7 +7,7 @@ import type { LogContext } from "./context.ts";
 import { findLog } from "./discovery.ts";
 import { type CheckpointLimits, DEFAULT_LIMITS } from "./limits.ts";
 import { type Listing, listTask } from "./listing.ts";
-import { TaskFolder } from "./names.ts";
+import { LOGS_FOLDER, TaskFolder } from "./names.ts";
 import { peekLog } from "./peek.ts";
 import { reliable } from "./reliable.ts";
 import { resetLog } from "./reset.ts";
@@ -33,7 +33,7 @@ export interface BlobCheckpointStore extends CheckpointStore {
 
 /** Checkpoint logs on append blobs. */
 export function createCheckpointStore(options: CheckpointStoreOptions): BlobCheckpointStore {
-  const { world, prefix = "checkpoints" } = options;
+  const { world, prefix = LOGS_FOLDER } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const blobs = reliable(options.blobs, world, limits);
   const contextOf = (task: TaskId): LogContext => {

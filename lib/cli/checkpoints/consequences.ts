@@ -1,6 +1,7 @@
+import { taskName } from "../../sinks/cosmos/fence.ts";
 import { wrap } from "../help.ts";
 import { whole } from "../screen/text.ts";
-import { type LogView, nameOf } from "./survey.ts";
+import type { LogView } from "./survey.ts";
 import { framesText } from "./words.ts";
 
 /** What a reset means for state, results and readers, each as one paragraph. */
@@ -22,7 +23,7 @@ export function consequences(views: readonly LogView[], width: number): string[]
   );
   const again = [first.pipeline, ...(views.length === 1 ? [first.partition] : [])].join(" ");
   return [
-    ...views.flatMap((view) => wrap(`${nameOf(view)}: ${endOf(view)}`, width)),
+    ...views.flatMap((view) => wrap(`${taskName(view)}: ${endOf(view)}`, width)),
     "",
     ...paragraphs.flat(),
     "",

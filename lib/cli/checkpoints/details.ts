@@ -1,15 +1,16 @@
 import type { LedgerCounts } from "../../engine/frame.ts";
 import { COLUMNS } from "../../engine/ledger.ts";
+import { taskName } from "../../sinks/cosmos/fence.ts";
 import type { Paint } from "../screen/paint.ts";
 import { left, right, whole } from "../screen/text.ts";
-import { type LogView, nameOf } from "./survey.ts";
+import type { LogView } from "./survey.ts";
 import { framesText, isoText, watermarkText } from "./words.ts";
 
 /** All of one log: where it stands, its ledger stage by stage, and its blobs. */
 export function logDetails(view: LogView, container: string, paint: Paint): string[] {
   const ledger = view.status?.ledger;
   return [
-    paint.bold(nameOf(view)),
+    paint.bold(taskName(view)),
     ...factsOf(view).map(([name, value]) => `  ${left(name, 11)} ${value}`),
     ...(ledger === undefined ? [] : ["", ...ledgerLines(ledger, view.status?.position ?? 0, paint)]),
     "",

@@ -1,5 +1,6 @@
 import { messageOf, TidemarkError } from "../../errors.ts";
-import { type LogView, nameOf, type Survey } from "./survey.ts";
+import { taskName } from "../../sinks/cosmos/fence.ts";
+import type { LogView, Survey } from "./survey.ts";
 
 /** What a reset made of one log. */
 export interface ResetOutcome {
@@ -38,7 +39,7 @@ async function resetOne(survey: Survey, view: LogView): Promise<ResetOutcome> {
 /** What became of a log, in a line. */
 export function outcomeLine(outcome: ResetOutcome): string {
   const { ended, next, begun, trouble } = outcome;
-  const name = nameOf(outcome);
+  const name = taskName(outcome);
   if (trouble !== undefined) return `${name}: not reset. ${trouble}`;
   const before = ended === undefined ? "was reset before" : `generation ${ended} has ended`;
   return `${name}: ${before}; generation ${next} ${begun ? "has begun" : "begins with the next event, wake-up or sweep"}.`;

@@ -9,7 +9,7 @@ import {
   type LogStatus,
 } from "../../checkpoint/index.ts";
 import { listTask, readMarker } from "../../checkpoint/listing.ts";
-import { TaskFolder } from "../../checkpoint/names.ts";
+import { LOGS_FOLDER, TaskFolder } from "../../checkpoint/names.ts";
 import type { TaskId } from "../../engine/ports.ts";
 import { messageOf, TidemarkError } from "../../errors.ts";
 
@@ -37,7 +37,6 @@ export interface LogView extends TaskId {
   readonly changed: string;
 }
 
-const ROOT = "checkpoints";
 /** How many logs are looked at at the same time. */
 const AT_ONCE = 16;
 
@@ -97,13 +96,8 @@ export class Survey {
 
   #contextOf(task: TaskId): LogContext {
     const blobs = azureBlobs(this.#container);
-    return { task, folder: new TaskFolder(ROOT, task), blobs, world: realWorld, limits: DEFAULT_LIMITS };
+    return { task, folder: new TaskFolder(LOGS_FOLDER, task), blobs, world: realWorld, limits: DEFAULT_LIMITS };
   }
-}
-
-/** What people call a task. */
-export function nameOf({ pipeline, partition }: TaskId): string {
-  return `${pipeline}/${partition}`;
 }
 
 function taskOf(folder: string): TaskId {
@@ -117,7 +111,7 @@ function blobOf({ name, properties }: BlobItem): LogBlob {
 
 async function list(container: ContainerClient): Promise<BlobItem[]> {
   try {
-    return await Array.fromAsync(container.listBlobsFlat({ prefix: `${ROOT}/` }));
+    return await Array.fromAsync(container.listBlobsFlat({ prefix: `${LOGS_FOLDER}/` }));
   } catch (thrown) {
     if ((thrown as { code?: unknown }).code === "ContainerNotFound") return [];
     throw new TidemarkError("UNAVAILABLE", `The checkpoint logs cannot be listed: ${messageOf(thrown)}.`, {

@@ -1,5 +1,6 @@
 import type { ItemWrite } from "../../local/cosmos/index.ts";
 import { type Fence, readFence } from "../../sinks/cosmos/fence.ts";
+import { breachOf } from "../../testing/fence-breach.ts";
 
 /** What a service that watches its documents tells of them. */
 export type FenceNews =
@@ -39,12 +40,4 @@ export class FenceWatch {
 /** What identifies a frame of a task's log. */
 export function frameName({ task, g, s, n }: Fence): string {
   return `${task} ${g}-${s} ${n}`;
-}
-
-function breachOf(known: Fence, fence: Fence): string | undefined {
-  if (known.task !== fence.task) return `task ${fence.task} overwrote task ${known.task}`;
-  const age = known.g - fence.g || known.s - fence.s;
-  if (age > 0) return `frame ${fence.g}-${fence.s} of ${fence.task} overwrote the newer ${known.g}-${known.s}`;
-  if (age === 0 && known.n !== fence.n) return `two frames ${fence.g}-${fence.s} of ${fence.task} wrote`;
-  return undefined;
 }

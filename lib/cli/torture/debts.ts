@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CheckpointStore } from "../../checkpoint/index.ts";
+import { taskOf } from "../../sinks/cosmos/fence.ts";
 import { PIPELINES } from "../pipelines.ts";
 import type { Board } from "./board.ts";
 
@@ -40,8 +41,7 @@ async function committedAndNotTold(
 ): Promise<Map<string, number>> {
   const found = await Promise.all(
     tasks.map(async (task): Promise<[string, number][]> => {
-      const [pipeline = "", partition = ""] = task.split("/");
-      const status = await logs.peek({ pipeline, partition }).catch(() => undefined);
+      const status = await logs.peek(taskOf(task)).catch(() => undefined);
       const told = board.positions.get(task) ?? 0;
       return status !== undefined && status.pendingFrames > 0 && status.position > told
         ? [[task, status.sequence]]

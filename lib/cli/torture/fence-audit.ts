@@ -1,5 +1,5 @@
 import type { BlobPort } from "../../checkpoint/blob-port.ts";
-import type { Fence } from "../../sinks/cosmos/fence.ts";
+import { type Fence, taskOf } from "../../sinks/cosmos/fence.ts";
 import { type FenceNews, frameName } from "../services/fence-watch.ts";
 import { framesInLog } from "./frames-in-logs.ts";
 
@@ -31,9 +31,7 @@ export class FenceAudit {
   async compareWithLogs(blobs: BlobPort): Promise<number> {
     const tasks = new Set([...this.#frames.values()].map(({ task }) => task));
     for (const task of tasks) {
-      const slash = task.lastIndexOf("/");
-      const id = { pipeline: task.slice(0, slash), partition: task.slice(slash + 1) };
-      const log = await framesInLog(blobs, id);
+      const log = await framesInLog(blobs, taskOf(task));
       for (const [name, fence] of this.#frames) {
         if (fence.task !== task || log.names.has(name) || log.mayHaveGone(fence.g, fence.s)) continue;
         this.#breach(`frame ${fence.g}-${fence.s} of ${task} wrote documents and was never committed`);

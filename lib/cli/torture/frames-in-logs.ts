@@ -2,9 +2,10 @@ import { realWorld } from "../../azure/world.ts";
 import type { BlobPort } from "../../checkpoint/blob-port.ts";
 import { DEFAULT_LIMITS } from "../../checkpoint/limits.ts";
 import { listTask } from "../../checkpoint/listing.ts";
-import { hexOf, TaskFolder } from "../../checkpoint/names.ts";
+import { hexOf, LOGS_FOLDER, TaskFolder } from "../../checkpoint/names.ts";
 import { readFrames } from "../../checkpoint/read-frames.ts";
 import type { TaskId } from "../../engine/ports.ts";
+import { taskName } from "../../sinks/cosmos/fence.ts";
 import { frameName } from "../services/fence-watch.ts";
 
 /** The frames that a task's log still holds. */
@@ -17,7 +18,7 @@ export interface FramesInLog {
 
 /** Reads the numbers of all frames in a task's log. */
 export async function framesInLog(blobs: BlobPort, id: TaskId): Promise<FramesInLog> {
-  const folder = new TaskFolder("checkpoints", id);
+  const folder = new TaskFolder(LOGS_FOLDER, id);
   const { segments, generation } = await listTask({
     ...{ task: id, folder, blobs, world: realWorld, limits: DEFAULT_LIMITS },
   });
@@ -28,7 +29,7 @@ export async function framesInLog(blobs: BlobPort, id: TaskId): Promise<FramesIn
       if (frame.kind !== "data") continue;
       const { generation: g, sequence: s } = frame;
       first = Math.min(first, s);
-      names.add(frameName({ task: `${id.pipeline}/${id.partition}`, g, s, n: hexOf(frame.nonce) }));
+      names.add(frameName({ task: taskName(id), g, s, n: hexOf(frame.nonce) }));
     }
   }
   return { names, mayHaveGone: (g, s) => g < generation || s < first };

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../../errors.ts";
 import type { HostEvent, LogEntry } from "../../local/host/index.ts";
+import { taskName } from "../../sinks/cosmos/fence.ts";
 import { parseCommitLine } from "../../telemetry/metrics.ts";
 import { type ChildService, startChild } from "../services/child-service.ts";
 import type { Guard } from "./guard.ts";
@@ -134,7 +135,7 @@ export class Instance {
   #told(told: Told): void {
     if (told.kind === "log") {
       const commit = parseCommitLine(told.entry.message);
-      if (commit !== undefined) this.#worker?.committed.add(`${commit.pipeline}/${commit.partition}`);
+      if (commit !== undefined) this.#worker?.committed.add(taskName(commit));
       this.#events.log(this.name, told.entry);
       return;
     }

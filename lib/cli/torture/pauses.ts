@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { taskOf } from "../../sinks/cosmos/fence.ts";
 import { untilOwing, writes } from "./debts.ts";
 import type { InjectOptions } from "./inject.ts";
 import type { Instance } from "./instance.ts";
@@ -69,8 +70,8 @@ async function warmInstance({ away, cluster, signal }: InjectOptions, pause: Pau
 }
 
 function describe(instance: string, owing: ReadonlySet<string>): string {
-  const partitions = Map.groupBy(owing, (task) => task.slice(0, task.lastIndexOf("/")));
-  const tasks = [...partitions].map(([name, of]) => `${name}/${of.map((task) => task.slice(name.length + 1)).sort()}`);
+  const partitions = Map.groupBy(owing, (task) => taskOf(task).pipeline);
+  const tasks = [...partitions].map(([name, of]) => `${name}/${of.map((task) => taskOf(task).partition).sort()}`);
   const debt = owing.size === 0 ? "" : `, which owes results of ${tasks.join(" and ")},`;
   return `paused instance ${instance}${debt} until others go on`;
 }

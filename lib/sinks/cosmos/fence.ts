@@ -1,4 +1,5 @@
 import type { FrameStamp } from "../../engine/frame.ts";
+import type { TaskId } from "../../engine/ports.ts";
 import { resetCommand } from "../../engine/reset-command.ts";
 import { TidemarkError } from "../../errors.ts";
 
@@ -19,8 +20,14 @@ export interface Fence {
 
 export const FENCE_FIELD = "_tm";
 
-export function taskName(task: { readonly pipeline: string; readonly partition: string }): string {
-  return `${task.pipeline}/${task.partition}`;
+export function taskName({ pipeline, partition }: TaskId): string {
+  return `${pipeline}/${partition}`;
+}
+
+/** The task of a name. */
+export function taskOf(name: string): TaskId {
+  const slash = name.lastIndexOf("/");
+  return { pipeline: name.slice(0, slash), partition: name.slice(slash + 1) };
 }
 
 export function fenceOf(stamp: FrameStamp): Fence {
@@ -56,24 +63,18 @@ export function judge(stored: Fence | undefined, mine: Fence, document: string):
   if (age < 0) return "replace";
   if (age > 0) return "superseded";
   if (stored.n === mine.n) return "written";
+  const { pipeline, partition } = taskOf(mine.task);
   throw new TidemarkError(
     "LOG_DAMAGED",
     `${document} was written by another frame with the same number (generation ${mine.g}, sequence ${mine.s}): ` +
       `the checkpoint log of task ${mine.task} went back, as after a storage failover that lost writes.`,
-    { fix: `Reset its log so that it begins a new generation: ${resetCommand(...partsOf(mine.task))}.` },
+    { fix: `Reset its log so that it begins a new generation: ${resetCommand(pipeline, partition)}.` },
   );
 }
 
-/** Pipeline and partition of a task's name. */
-function partsOf(task: string): [pipeline: string, partition: string] {
-  const slash = task.lastIndexOf("/");
-  return [task.slice(0, slash), task.slice(slash + 1)];
-}
-
 function foreign(theirs: string, mine: string, document: string): TidemarkError {
-  const [[theirPipeline], [myPipeline]] = [partsOf(theirs), partsOf(mine)];
   const fix =
-    theirPipeline === myPipeline
+    taskOf(theirs).pipeline === taskOf(mine).pipeline
       ? "One key must live in one task: publish to the hub with this key as partition key, or put rekey before the stage that groups by it."
       : "Two pipelines write the same documents: give each a container of its own, or ids that differ.";
   return new TidemarkError(

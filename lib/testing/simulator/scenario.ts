@@ -1,7 +1,7 @@
 import { mulberry32 } from "../virtual-world.ts";
 import { drawFaults, type Fault, type FaultKind, USUAL_KINDS } from "./faults.ts";
 import { GROWTH_KINDS } from "./growth.ts";
-import { silentWorkload } from "./silence.ts";
+import { silentKinds, silentWorkload } from "./silence.ts";
 import type { Scope } from "./workload.ts";
 
 /** What of a seed is run: all of it, or less when it is being shrunk. */
@@ -58,7 +58,7 @@ function horizonOf(options: SeedOptions): number {
 }
 
 function kindsOf(scenario: Scenario, options: SeedOptions): readonly FaultKind[] {
-  if (scenario === "silence") return silentOf(options).silence.kinds;
+  if (scenario === "silence") return silentKinds(options.seed);
   return scenario === "growth" ? GROWTH_KINDS : USUAL_KINDS;
 }
 

@@ -95,6 +95,11 @@ function drawSilence(seed: number): Omit<Silence, "waking"> & { readonly waking:
   return { waking, kinds, skewed };
 }
 
+/** What may go wrong in a seed's silence. */
+export function silentKinds(seed: number): readonly FaultKind[] {
+  return drawSilence(seed).kinds;
+}
+
 export interface SilentWorkloadOptions {
   readonly seed: number;
   readonly events: number;

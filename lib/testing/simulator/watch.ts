@@ -1,4 +1,5 @@
 import { readFence } from "../../sinks/cosmos/fence.ts";
+import { breachOf } from "../fence-breach.ts";
 import type { Written } from "./sim-cosmos.ts";
 
 /** Looks at every write when it happens, and keeps what must not be. */
@@ -18,10 +19,8 @@ export class Watch {
       this.violate(`${place} has no fence`);
       return;
     }
-    const step = now.g - old.g || now.s - old.s;
-    if (old.task !== now.task) this.violate(`${place} of ${old.task} was overwritten by ${now.task}`);
-    else if (step < 0) this.violate(`${place} went back from ${old.g}/${old.s} to ${now.g}/${now.s}`);
-    else if (step === 0 && old.n !== now.n) this.violate(`${place} has two versions of the number ${now.g}/${now.s}`);
+    const wrong = breachOf(old, now);
+    if (wrong !== undefined) this.violate(`${place}: ${wrong}`);
   }
 
   /** A side output's blob is written anew only with the same bytes. */
