@@ -31,7 +31,7 @@ async function survives(...args: string[]): Promise<void> {
   assert.equal(report.differences, 0, log);
   assert.equal(report.ledger.balanced, true);
   assert.equal(report.kills, KILLS);
-  assert.equal(report.pauses, 1);
+  assert.ok(report.pauses >= 1);
   assert.equal(report.outages.azurite + report.outages.cosmos, 1);
   assert.ok(report.takeovers > 0 && report.debtors > 0, log);
   assert.equal(report.fences.breaches, 0, log);

@@ -8,9 +8,12 @@ const LOOK_MS = 150;
 /** The pipelines that write documents: without Cosmos DB, they cannot deliver. */
 const WRITERS: readonly string[] = PIPELINES.map(({ name }) => name).filter((name) => name !== "legs");
 
+/** Windows close by the hour: at a slow rate some seconds of events may pass in which none does. */
+const LONGEST_MS = 15_000;
+
 /**
  * Waits, while Cosmos DB is away, until an instance owes results: it has committed them and cannot deliver them.
- * Resolves to the tasks, "pipeline/partition", that owe some; empty when none does in twice the time.
+ * Resolves to the tasks, "pipeline/partition", that owe some, after `ms` at the earliest; empty when none does for long.
  */
 export async function untilOwing(
   instance: string,
@@ -22,7 +25,7 @@ export async function untilOwing(
     const now = await committedAndNotTold(board.inHand(instance).filter(writes), board, logs);
     const owing = new Set([...now].flatMap(([task, sequence]) => (before.get(task) === sequence ? [task] : [])));
     const passed = performance.now() - began;
-    if ((passed > ms && owing.size > 0) || passed > 2 * ms) return owing;
+    if ((passed > ms && owing.size > 0) || passed > LONGEST_MS) return owing;
     before = now;
     await sleep(LOOK_MS, undefined, { signal });
   }

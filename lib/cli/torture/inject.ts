@@ -32,9 +32,12 @@ export interface InjectOptions {
 /** How long a kill waits for its victim to commit something, in the time that the victim took to start. */
 const PATIENCE_STARTS = 8;
 
+/** How many more pauses a run makes when none has shown what it was made for. */
+const MOST_MORE_PAUSES = 3;
+
 /** Lets the faults of a schedule happen; resolves when all of them are over and every instance works again. */
 export async function inject(options: InjectOptions): Promise<void> {
-  const { schedule, signal } = options;
+  const { schedule, signal, cluster } = options;
   const replacing: Promise<void>[] = [];
   await Promise.all([
     lane(schedule.kills, signal, (kill) => strike(options, kill, replacing)),
@@ -42,7 +45,11 @@ export async function inject(options: InjectOptions): Promise<void> {
     lane(schedule.outages, signal, (outage) => takeAway(options, outage)),
   ]);
   await Promise.all(replacing);
-  await until(() => options.cluster.instances.every(({ working }) => working), signal);
+  // Whether a pause hits somebody who owes results, and others are quick enough, is up to the machine.
+  const aimed = schedule.pauses.filter(({ owing }) => owing).slice(0, 1);
+  for (let more = 0; more < MOST_MORE_PAUSES && cluster.board.debtors === 0; more++)
+    await lane(aimed, signal, (pause) => stopAndContinue(options, pause));
+  await until(() => cluster.instances.every(({ working }) => working), signal);
 }
 
 async function lane<F extends { readonly after: number }>(

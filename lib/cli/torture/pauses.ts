@@ -9,9 +9,9 @@ import { until } from "./truce.ts";
 
 /** How much longer a pause lasts when nobody has taken over yet. */
 const LONGEST_PAUSE_MS = 25_000;
-/** How long Cosmos DB is away for an instance to owe results. */
+/** How long at least Cosmos DB is away for an instance to owe results. */
 const STARVE_MS = 1500;
-const MOST_TRIES = 3;
+const MOST_TRIES = 2;
 const WARM_TASKS = 3;
 const LONGEST_WARMING_MS = 8_000;
 /** What an instance does when it wakes shall not be cut off by a kill. */
