@@ -1,3 +1,4 @@
+import type { LogStatus } from "../../checkpoint/index.ts";
 import { eventTimeOf } from "../../engine/event-time.ts";
 import { formatDuration } from "../../stream/duration.ts";
 import type { Plan } from "../../stream/plan.ts";
@@ -20,6 +21,12 @@ export function obstacleOf(record: StoredRecord, plan: Plan): string | undefined
   const split = record.kind === "late" ? before.find(({ kind }) => kind === "flatMap") : undefined;
   if (split) return `"${split.name}" made several values of its event, and others of them may have passed`;
   return undefined;
+}
+
+/** Why a record of before a reset is left to the replay; undefined where the replay does not reach it. */
+export function replayOf({ generation, sequenceNumber }: StoredRecord, log: LogStatus): string | undefined {
+  if (generation >= log.generation || sequenceNumber < log.start.position) return undefined;
+  return "its log was reset since, and what followed has read the event itself, or will: beside that, it would count twice";
 }
 
 /** The record's event time by today's code, milliseconds since the epoch; undefined when it cannot be read. */

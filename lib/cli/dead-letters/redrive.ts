@@ -1,11 +1,10 @@
 import type { EventData, EventHubProducerClient } from "@azure/event-hubs";
 import type { RunnableFunction } from "../../azure/runtime.ts";
-import { type CheckpointStore, createCheckpointStore } from "../../checkpoint/index.ts";
-import { NO_WATERMARK } from "../../engine/frame.ts";
+import { type CheckpointStore, createCheckpointStore, type LogStatus } from "../../checkpoint/index.ts";
 import { formatRedrive, REDRIVE_LATE_PROPERTY, REDRIVE_PROPERTY } from "../../engine/redrive.ts";
 import { TidemarkError } from "../../errors.ts";
 import type { Access } from "../access.ts";
-import { eventTimeNow, latenessOf, obstacleOf, updateObstacle } from "./judge.ts";
+import { eventTimeNow, latenessOf, obstacleOf, replayOf, updateObstacle } from "./judge.ts";
 import { Redriven } from "./redriven.ts";
 import type { StoredRecord } from "./stored-record.ts";
 
@@ -92,16 +91,18 @@ async function judgeRecords(records: readonly StoredRecord[], court: Court): Pro
       a.generation - b.generation ||
       a.sequenceNumber - b.sequenceNumber,
   );
-  const watermarks = new Map<string, number>();
+  const statuses = new Map<string, Promise<LogStatus | undefined>>();
   const verdicts: Verdict[] = [];
-  for (const record of sorted) verdicts.push({ record, ...(await judge(record, court, watermarks)) });
+  for (const record of sorted) verdicts.push({ record, ...(await judge(record, court, statuses)) });
   return verdicts;
 }
+
+const NOT_BEGUN = "its log was reset and has not begun anew: let an event or a sweep begin it first";
 
 async function judge(
   record: StoredRecord,
   { functions, logs, redriven, late }: Court,
-  watermarks: Map<string, number>,
+  statuses: Map<string, Promise<LogStatus | undefined>>,
 ): Promise<Omit<Verdict, "record">> {
   const { pipeline, partition } = record;
   const fn = functionOf(functions, pipeline);
@@ -112,8 +113,14 @@ async function judge(
   const before = await redriven.when(record);
   if (before !== undefined) return { fate: "again", because: `it was published at ${before}` };
   const task = `${pipeline}/${partition}`;
-  const watermark = watermarks.get(task) ?? (await logs.peek({ pipeline, partition }))?.watermark ?? NO_WATERMARK;
-  watermarks.set(task, watermark);
+  const peeked = statuses.get(task) ?? logs.peek({ pipeline, partition });
+  statuses.set(task, peeked);
+  const status = await peeked;
+  // Where the next generation begins is not known yet: what is published now might come before that.
+  if (status === undefined) return { fate: "impossible", because: NOT_BEGUN };
+  const replay = replayOf(record, status);
+  if (replay !== undefined) return { fate: "impossible", because: replay };
+  const { watermark } = status;
   const lateness = latenessNow(record, watermark, fn);
   if (lateness === undefined) return { fate: "published" };
   if (late === "update") {

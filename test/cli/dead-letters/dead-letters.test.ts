@@ -13,6 +13,8 @@ import { type RunnableFunction, Runtime, runtime } from "../../../lib/azure/runt
 import { needsOf, readSettings } from "../../../lib/azure/settings.ts";
 import { TIMING } from "../../../lib/azure/timing.ts";
 import { realWorld } from "../../../lib/azure/world.ts";
+import { azureBlobs } from "../../../lib/checkpoint/azure-blobs.ts";
+import { createCheckpointStore } from "../../../lib/checkpoint/index.ts";
 import { type CosmosServer, startCosmosServer } from "../../../lib/local/cosmos/index.ts";
 import { type HubServer, startHubServer } from "../../../lib/local/hub/index.ts";
 import { startStorage } from "../../../lib/local/storage/index.ts";
@@ -221,5 +223,25 @@ describe("tidemark dead-letters, on the local services", () => {
       String(refused.records[0]?.because),
       /"stats" ended at .* and is not kept, since its \{ keep: "30m" \}/,
     );
+  });
+
+  it("leaves to the replay what was refused before a reset: it would count twice, or be skipped", async () => {
+    refused.add("of-before");
+    await publish(order("of-before", 3_610), order("beside-it", 3_620));
+    refused.clear();
+    const [record] = await list("--kind", "dead-letter");
+    assert.equal(record?.reason, "order of-before is beyond me");
+    const id = record?.id as string;
+    const blobs = azureBlobs(container);
+    await createCheckpointStore({ blobs, world: realWorld }).reset({ pipeline: "orders", partition: "1" });
+    const early = await redrive(id);
+    assert.deepEqual([early.code, early.published, early.impossible], [1, 0, 1]);
+    assert.match(String(early.records[0]?.because), /log was reset and has not begun anew/);
+    await work();
+    const late = await redrive(id);
+    assert.deepEqual([late.code, late.published, late.impossible], [1, 0, 1]);
+    assert.match(String(late.records[0]?.because), /log was reset since, and what followed has read the event itself/);
+    await publish(order("end", 7_200));
+    assert.equal((await counts()).at(-1), 3, "much-later, of-before and beside-it");
   });
 });
