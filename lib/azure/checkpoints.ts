@@ -6,14 +6,17 @@ import type { AzureConnections } from "./connections.ts";
 /** The container of checkpoint logs, dead letters and late events. */
 export const TIDEMARK_CONTAINER = "tidemark";
 
-/** Opens the checkpoint logs of a storage account, and makes their container when it is missing and may be made. */
+/**
+ * Opens the checkpoint logs of a storage account, and makes their container when it is missing and may be made. Throws
+ * UNAVAILABLE.
+ */
 export async function openCheckpoints(
   connections: AzureConnections,
   connection: string,
   world: World,
   limits: Partial<CheckpointLimits> = {},
 ): Promise<CheckpointStore> {
-  const [{ createCheckpointStore }, { azureBlobs, CHECKPOINT_CLIENT_OPTIONS }] = await Promise.all([
+  const [{ createCheckpointStore }, { azureBlobs, blobError, CHECKPOINT_CLIENT_OPTIONS }] = await Promise.all([
     import("../checkpoint/index.ts"),
     import("../checkpoint/azure-blobs.ts"),
   ]);
@@ -23,7 +26,8 @@ export async function openCheckpoints(
     .createIfNotExists()
     .catch((thrown: unknown) => {
       // A role on the container alone suffices where the container exists.
-      if ((thrown as { statusCode?: unknown }).statusCode !== 403) throw thrown;
+      if ((thrown as { statusCode?: unknown }).statusCode === 403) return;
+      throw blobError("create", TIDEMARK_CONTAINER, thrown);
     });
   const service = await connections.blobs(connection, CHECKPOINT_CLIENT_OPTIONS);
   return createCheckpointStore({ blobs: azureBlobs(service.getContainerClient(TIDEMARK_CONTAINER)), world, limits });

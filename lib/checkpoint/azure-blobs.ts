@@ -5,6 +5,7 @@ import {
   type StoragePipelineOptions,
 } from "@azure/storage-blob";
 import { messageOf, TidemarkError } from "../errors.ts";
+import { noToken } from "../no-token.ts";
 import { type AppendOutcome, ambiguous, type BlobItem, type BlobPort } from "./blob-port.ts";
 
 export interface AzureBlobsOptions {
@@ -106,14 +107,17 @@ async function answer<T>(call: string, blob: string, answers: Answers<T>, send: 
   } catch (error) {
     const code = codeOf(error);
     if (code !== undefined && Object.hasOwn(answers, code)) return answers[code] as T;
-    throw explain(call, blob, code, error);
+    throw blobError(call, blob, error);
   }
 }
 
-function explain(call: string, blob: string, code: string | undefined, error: unknown): TidemarkError {
+/** What a failed call means: UNAVAILABLE, retryable when nobody knows whether it happened, or NOT_FOUND. */
+export function blobError(call: string, blob: string, error: unknown): TidemarkError {
+  const untold = noToken("Blob storage", error);
+  if (untold) return untold;
   const status = error instanceof RestError ? error.statusCode : undefined;
-  if (isAmbiguous(status)) return ambiguous(call, blob, error);
-  if (code === "ContainerNotFound") {
+  if (isAmbiguous(status)) return ambiguous(call, blob, error, reasonOf(error, status));
+  if (codeOf(error) === "ContainerNotFound") {
     return new TidemarkError("NOT_FOUND", `The container of blob "${blob}" does not exist.`, {
       fix: "Create it, or correct the setting that names it.",
       cause: error,
@@ -128,6 +132,12 @@ function explain(call: string, blob: string, code: string | undefined, error: un
 /** No status: the connection failed, the answer broke off, or the call took too long. */
 function isAmbiguous(status: number | undefined): boolean {
   return status === undefined || status === 408 || status === 429 || status >= 500;
+}
+
+/** Answers without a body have no message. */
+function reasonOf(error: unknown, status: number | undefined): string {
+  const [first = ""] = messageOf(error).split("\n", 1);
+  return first.replace(/\.$/, "") || [codeOf(error), status].filter(Boolean).join(", status ");
 }
 
 /** The service's word for what happened; answers to HEAD carry it in a header only. */

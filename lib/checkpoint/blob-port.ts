@@ -29,9 +29,10 @@ export interface BlobItem {
 /** "elsewhere": the blob has another length than the append expected. */
 export type AppendOutcome = "appended" | "elsewhere" | "missing";
 
-/** The error of a call that may or may not have happened. */
-export function ambiguous(call: string, blob: string, cause?: unknown): TidemarkError {
-  return new TidemarkError("UNAVAILABLE", `Blob storage did not answer for sure: ${call} of "${blob}".`, {
+/** The error of a call that may or may not have happened; `reason` says in a few words why nobody knows. */
+export function ambiguous(call: string, blob: string, cause?: unknown, reason?: string): TidemarkError {
+  const because = reason ? `: ${reason}` : "";
+  return new TidemarkError("UNAVAILABLE", `Blob storage did not answer for sure: ${call} of "${blob}"${because}.`, {
     retryable: true,
     cause,
   });

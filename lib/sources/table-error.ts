@@ -1,8 +1,11 @@
 import { messageOf, TidemarkError } from "../errors.ts";
+import { noToken } from "../no-token.ts";
 
 /** Turns what an SDK threw while a table was read into NOT_FOUND, CONFIGURATION or a retryable UNAVAILABLE. */
 export function tableError(thrown: unknown, what: string, fix: string): TidemarkError {
   if (thrown instanceof TidemarkError) return thrown;
+  const untold = noToken(`The ${what} of a table`, thrown);
+  if (untold) return untold;
   const { statusCode, code } = (thrown ?? {}) as { readonly statusCode?: unknown; readonly code?: unknown };
   const status = statusCode ?? code;
   if (status === 404)

@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
+import { AggregateAuthenticationError, AuthenticationError, CredentialUnavailableError } from "@azure/identity";
 import { BlobServiceClient } from "@azure/storage-blob";
 import { azureBlobs, CHECKPOINT_CLIENT_OPTIONS } from "../../lib/checkpoint/azure-blobs.ts";
 import { type BlobPort, createCheckpointStore } from "../../lib/checkpoint/index.ts";
+import type { TidemarkError } from "../../lib/errors.ts";
 import { type Storage, startStorage } from "../../lib/local/storage/index.ts";
 import { memoryBlobs } from "../../lib/testing/memory-blobs.ts";
 import { blobPortConformance } from "./blob-port-conformance.ts";
@@ -111,10 +113,48 @@ describe("blob port over a service in trouble", () => {
     await assert.rejects(append(5_000), { code: "UNAVAILABLE", retryable: true });
   });
 
+  it("says why it does not know", async () => {
+    answer = (respond) => respond(503, "ServerBusy");
+    await assert.rejects(append(5_000), { message: /: append of "b": ServerBusy, status 503\.$/ });
+    answer = () => server.closeAllConnections();
+    await assert.rejects(append(5_000), { message: /: append of "b": .*socket hang up/ });
+  });
+
   it("knows that a refusal is one", async () => {
     answer = (respond) => respond(403, "AuthorizationPermissionMismatch");
     await assert.rejects(append(5_000), { code: "UNAVAILABLE", retryable: false });
   });
+});
+
+describe("blob port of an identity that gets no token", () => {
+  const expired = {
+    error: "invalid_client",
+    error_description: "AADSTS7000222: The secret has expired.\r\nTrace ID: 1",
+  };
+  for (const [thrown, reason] of [
+    [new CredentialUnavailableError("no managed identity endpoint found."), "no managed identity endpoint found"],
+    [new AuthenticationError(401, expired), "AADSTS7000222: The secret has expired"],
+    [
+      new AggregateAuthenticationError([new Error("a")], "ChainedTokenCredential failed."),
+      "ChainedTokenCredential failed",
+    ],
+  ] as const) {
+    it(`${thrown.name} is told with its reason, and is worth another try`, async () => {
+      const credential = { getToken: () => Promise.reject(thrown) };
+      const service = new BlobServiceClient("https://localhost", credential, CHECKPOINT_CLIENT_OPTIONS);
+      const nobody = azureBlobs(service.getContainerClient("c"));
+      for (const call of [() => nobody.list("a"), () => nobody.append("a", 0, Buffer.from("x"))]) {
+        const error = await call().then(
+          () => assert.fail("it was done"),
+          (failure: TidemarkError) => failure,
+        );
+        assert.deepEqual([error.code, error.retryable], ["UNAVAILABLE", true]);
+        assert.ok(error.message.startsWith("Blob storage could not be asked: the app's identity gets no token ("));
+        assert.ok(error.message.includes(reason) && !error.message.includes("\n"), error.message);
+        assert.match(error.fix ?? "", /Check the identity/);
+      }
+    });
+  }
 });
 
 it("memory blobs let a hook lose, delay and refuse calls", async () => {

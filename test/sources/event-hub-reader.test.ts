@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AmqpAnnotatedMessage } from "@azure/core-amqp";
+import { EventHubConsumerClient } from "@azure/event-hubs";
+import { CredentialUnavailableError } from "@azure/identity";
 import { AzureConnections } from "../../lib/azure/connections.ts";
 import { readSettings } from "../../lib/azure/settings.ts";
 import type { HubEvent } from "../../lib/engine/ports.ts";
@@ -169,6 +171,19 @@ describe("the reader of a partition", () => {
     const thief = new EventHubReader({ client: () => locked.eventHubConsumer("Hub", HUB, GROUP), partition: "0" });
     await assert.rejects(thief.bounds(), { code: "CONFIGURATION", message: /key of the connection string/ });
     await locked.close();
+  });
+
+  it("says that its identity gets no token, and that it is worth another try", async () => {
+    const thrown = new CredentialUnavailableError("no managed identity endpoint found.");
+    const credential = { getToken: () => Promise.reject(thrown) };
+    const client = new EventHubConsumerClient(GROUP, `localhost:${server.port}`, HUB, credential);
+    await assert.rejects(new EventHubReader({ client: async () => client, partition: "0" }).bounds(), {
+      code: "UNAVAILABLE",
+      retryable: true,
+      message:
+        /^Hub "flights" could not be asked: .* no token \(no managed identity endpoint found\)\. \(partition 0\) Check/,
+    });
+    await client.close();
   });
 
   it("says within seconds that the hub is away", async () => {
