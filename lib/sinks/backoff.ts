@@ -34,8 +34,13 @@ export function unavailable(service: string, cause: unknown): TidemarkError {
   return new TidemarkError("UNAVAILABLE", `${service} did not take everything in the time given${because}.`, {
     retryable: true,
     cause,
-    ...(isRefusal(cause) ? { fix: REFUSED } : {}),
+    fix: adviceFor(cause),
   });
+}
+
+/** What to do about a service that refuses the app; undefined when there is nothing but to wait. */
+export function adviceFor(cause: unknown): string | undefined {
+  return isRefusal(cause) ? REFUSED : undefined;
 }
 
 const REFUSED =

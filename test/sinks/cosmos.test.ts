@@ -3,9 +3,11 @@ import { randomUUID } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import type { Container } from "@azure/cosmos";
 import { type CosmosRequest, type CosmosServer, startCosmosServer } from "../../lib/local/cosmos/index.ts";
+import { type DeliveryContext, deliverDocuments } from "../../lib/sinks/cosmos/delivery.ts";
+import { Versions } from "../../lib/sinks/cosmos/versions.ts";
 import { cosmos } from "../../lib/sinks/cosmos.ts";
 import { sinkConformance } from "./conformance.ts";
-import { cosmosClient, localConnections, notingWorld, Owner, type OwnerOptions } from "./support.ts";
+import { cosmosClient, hastyWorld, localConnections, notingWorld, Owner, type OwnerOptions } from "./support.ts";
 
 interface Doc {
   readonly id: string;
@@ -260,6 +262,48 @@ describe("Cosmos DB sink", () => {
     assert.match(String(refused[0]?.reason), /409.*unique key/);
   });
 
+  it("refuses an update that a unique key keeps out, and not one that another's update lets in", async () => {
+    const name = randomUUID();
+    const uniqueKeyPolicy = { uniqueKeys: [{ paths: ["/version"] }] };
+    const client = cosmosClient(server.connectionString);
+    await client.databases.createIfNotExists({ id: DATABASE });
+    await client
+      .database(DATABASE)
+      .containers.create({ id: name, partitionKey: { paths: ["/origin"] }, uniqueKeyPolicy });
+    const owner = await open(sinkOn(name));
+    await owner.deliver(owner.frame([doc("a", 1, "ORD"), doc("b", 2, "ORD")]));
+    const { refused } = await owner.deliver(owner.frame([doc("b", 1, "ORD")]));
+    assert.match(String(refused[0]?.reason), /409.*unique key/);
+    const moved = await owner.deliver(owner.frame([doc("b", 1, "ORD"), doc("a", 3, "ORD")]));
+    assert.deepEqual(moved.refused, []);
+    const container = client.database(DATABASE).container(name);
+    assert.deepEqual([await versionOf(container, "a", "ORD"), await versionOf(container, "b", "ORD")], [3, 1]);
+  });
+
+  it("asks again where a replica does not know yet whether a document is there", async () => {
+    const { container, sink } = newContainer();
+    const owner = await open(sink);
+    await owner.deliver(owner.frame([doc("a", 1)]));
+    const next = await owner.takeOver();
+    server.inject({ status: 404, subStatus: 1002, times: 10, match: ({ method }) => method === "GET" });
+    const { refused } = await next.deliver(next.frame([doc("a", 2)]));
+    assert.deepEqual([refused, await versionOf(container, "a")], [[], 2]);
+  });
+
+  it("tells of more refused documents than a call takes arguments", async () => {
+    const context: DeliveryContext = {
+      world: hastyWorld,
+      target: "d/c",
+      partitionKey: ["/origin"],
+      versions: new Versions(0),
+      submit: async (operations) => operations.map(() => ({ kind: "refused", reason: "no" })),
+    };
+    const fence = { task: "p/0", g: 1, s: 1, n: "00" };
+    const messages = Array.from({ length: 200_000 }, (_, i) => ({ id: `${i}`, origin: "ORD" }));
+    const refused = await deliverDocuments(messages, fence, context, AbortSignal.timeout(20_000));
+    assert.equal(refused.length, messages.length);
+  });
+
   it("writes to a container with a hierarchical partition key", async () => {
     server.ensureContainer(DATABASE, "hierarchical", ["/origin", "/hour"]);
     const paths = ["/origin", "/hour"];
@@ -301,6 +345,19 @@ describe("Cosmos DB sink", () => {
     client.getDatabaseAccount = async () => account;
     const several = { ...connections, cosmos: async () => client };
     await assert.rejects(open(sink, { connections: several }), { code: "CONFIGURATION", message: /several regions/ });
+  });
+
+  it("says what to do when the account refuses the app", async () => {
+    const { sink } = newContainer();
+    server.inject({ status: 401, times: 5, match: ({ path }) => !path.includes("/docs") });
+    const fresh = localConnections({ cosmos: server.connectionString });
+    const refusal = {
+      code: "UNAVAILABLE",
+      retryable: true,
+      fix: /check the key of the connection string, or the roles/,
+    };
+    await assert.rejects(open(sink, { connections: fresh }), refusal);
+    await fresh.close();
   });
 
   it("says as retryable that the account does not answer", async () => {

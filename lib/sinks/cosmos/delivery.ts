@@ -23,11 +23,11 @@ interface Write {
   readonly key: PartitionKeyValue[];
   readonly name: string;
   operation: Operation;
-  /** How often a create was refused although a read found nothing. */
+  /** How often a write was refused (409) although a read found that it could be done. */
   contradictions: number;
 }
 
-/** Somebody may delete between our steps a few times, not for ever: then it is a unique key of the container. */
+/** Somebody may delete between our steps a few times, or free a unique key, not for ever. */
 const MAX_CONTRADICTIONS = 5;
 
 export interface RefusedDocument {
@@ -60,7 +60,8 @@ export async function deliverDocuments(
       open.forEach((write, index) => {
         round.take(write, outcomes[index] as Outcome);
       });
-      refused.push(...round.refused);
+      // One by one: a call takes a hundred thousand arguments or so.
+      for (const document of round.refused) refused.push(document);
       if (round.failure !== undefined) throw round.failure;
       if (round.open.length < open.length) since = world.now();
       open = round.open;
@@ -123,11 +124,15 @@ class Round {
         }
         break;
       case "exists":
+        // A replace meets no document of its id: it is another one that has its unique key.
+        if (write.operation.kind === "Replace" && this.#refusesAtLast(write)) break;
+        this.#next(write, { kind: "Read", key, id: message.id });
+        break;
       case "changed":
         this.#next(write, { kind: "Read", key, id: message.id });
         break;
       case "missing":
-        this.#createAgain(write);
+        if (!this.#refusesAtLast(write)) this.#next(write, create(write, this.#fence));
         break;
       case "busy":
         this.busy = { delay: later(this.busy?.delay, outcome.delay), cause: outcome.cause };
@@ -141,11 +146,12 @@ class Round {
     }
   }
 
-  #createAgain(write: Write): void {
-    if (++write.contradictions > MAX_CONTRADICTIONS) {
-      const reason = "Cosmos DB answered 409 although there is no such document: it violates a unique key.";
-      this.refused.push({ message: write.message, reason });
-    } else this.#next(write, create(write, this.#fence));
+  /** Whether a write was refused so often, without a document in its way, that it is refused for good. */
+  #refusesAtLast(write: Write): boolean {
+    if (++write.contradictions <= MAX_CONTRADICTIONS) return false;
+    const reason = "Cosmos DB answered 409 although no document of this id is in the way: it violates a unique key.";
+    this.refused.push({ message: write.message, reason });
+    return true;
   }
 
   #judge(write: Write, outcome: Outcome & { kind: "done" }): void {

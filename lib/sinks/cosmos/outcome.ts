@@ -16,6 +16,8 @@ export type Outcome =
 
 const LOGICAL_PARTITION_FULL = 1014;
 const OWNER_NOT_FOUND = 1003;
+/** A replica that has not caught up with what this client has written: whether the document is there, it does not know. */
+const SESSION_NOT_AVAILABLE = 1002;
 
 /** The parts of an answer that decide its outcome, from an operation of a bulk or from an error. */
 export interface Answer {
@@ -43,6 +45,7 @@ export function outcomeOf(operation: "Create" | "Replace" | "Read", answer: Answ
     case 412:
       return { kind: "changed" };
     case 404:
+      if (substatus === SESSION_NOT_AVAILABLE) break;
       return operation === "Create" || substatus === OWNER_NOT_FOUND ? { kind: "gone", cause } : { kind: "missing" };
     case 400:
     case 413:

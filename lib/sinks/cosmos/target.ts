@@ -1,7 +1,7 @@
 import type { Container, CosmosClient } from "@azure/cosmos";
 import type { World } from "../../engine/ports.ts";
 import { messageOf, TidemarkError } from "../../errors.ts";
-import { backOff } from "../backoff.ts";
+import { adviceFor, backOff } from "../backoff.ts";
 import { BulkLane } from "./bulk-lane.ts";
 import { answerOfError } from "./outcome.ts";
 
@@ -90,9 +90,6 @@ function notReached(connection: string, cause: unknown): TidemarkError {
   return new TidemarkError(
     "UNAVAILABLE",
     `The Cosmos DB account of ${connection} does not answer: ${messageOf(cause)}.`,
-    {
-      retryable: true,
-      cause,
-    },
+    { retryable: true, cause, fix: adviceFor(cause) },
   );
 }
