@@ -1,5 +1,5 @@
 import type { EventTime, TimeNode } from "../stream/plan.ts";
-import { parseInstant } from "./instant.ts";
+import { FARTHEST, parseInstant } from "./instant.ts";
 import type { HubEvent } from "./ports.ts";
 
 /** Reads an event's time in milliseconds since the epoch; throws a plain Error when it has none or an absurd one. */
@@ -15,10 +15,10 @@ export function eventTimeOf(node: TimeNode, value: unknown, event: HubEvent): nu
 
 function toMilliseconds(time: EventTime): number {
   const value = typeof time === "number" ? time : time instanceof Date ? time.getTime() : parseInstant(time);
-  if (!Number.isFinite(value)) throw new Error(`the event time ${JSON.stringify(time)} is not an instant`);
+  if (!(Math.abs(value) <= FARTHEST)) throw new Error(`the event time ${JSON.stringify(time)} is not an instant`);
   return Math.floor(value);
 }
 
 function describe(time: number): string {
-  return Math.abs(time) <= 8.64e15 ? new Date(time).toISOString() : String(time);
+  return Math.abs(time) <= FARTHEST ? new Date(time).toISOString() : String(time);
 }

@@ -4,6 +4,9 @@ const SECOND_MS = 1_000;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 
+/** How far from the epoch a Date can be, in milliseconds. */
+export const FARTHEST = 8.64e15;
+
 let day = "";
 let dayMs = Number.NaN;
 

@@ -6,7 +6,8 @@ import { TidemarkError } from "../errors.ts";
 import { formatDuration } from "../stream/duration.ts";
 import type { StageOptions } from "../stream/on-error.ts";
 import type { StageNode } from "../stream/plan.ts";
-import { Kept, withoutKept } from "./kept.ts";
+import { Kept } from "./kept.ts";
+import { withoutNotes } from "./stage-notes.ts";
 
 /** The plan's node for `.dedupe(name, id, { within, keep })`; both in milliseconds. */
 export function dedupeNode(
@@ -46,7 +47,7 @@ class DedupeOperator extends Operator implements Deferred {
     this.#id = id;
     this.#within = within;
     this.#kept = new Kept(keep, within, opening.store, opening.watermark);
-    for (const [slice, ids] of withoutKept(opening.store)) this.#slices.set(slice, ids as Map<string, number>);
+    for (const [slice, ids] of withoutNotes(opening.store)) this.#slices.set(slice, ids as Map<string, number>);
   }
 
   override process(value: unknown, context: EventContext): void {

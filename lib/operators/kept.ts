@@ -1,9 +1,7 @@
 import { NO_WATERMARK, type StoreChange } from "../engine/frame.ts";
 import type { StageOpening } from "../engine/operator.ts";
 import { held } from "../engine/watermark.ts";
-
-/** The bucket of a stage's store that says what the stage keeps; no slice of event time begins there. */
-const KEPT_BUCKET = NO_WATERMARK;
+import { NOTES_BUCKET } from "./stage-notes.ts";
 
 const ENTRY = "kept";
 
@@ -23,7 +21,7 @@ export class Kept {
 
   /** `grace`: how far behind the watermark, in milliseconds, ordinary events may be; `watermark`: as it was recovered. */
   constructor(keep: number, grace: number, store: Store, watermark: number) {
-    const noted = store.get(KEPT_BUCKET)?.get(ENTRY) as readonly [number, number] | undefined;
+    const noted = store.get(NOTES_BUCKET)?.get(ENTRY) as readonly [number, number] | undefined;
     const [before, floor] = noted ?? [0, NO_WATERMARK];
     this.keep = keep;
     this.#grace = grace;
@@ -39,11 +37,6 @@ export class Kept {
   changes(store: string): readonly StoreChange[] {
     if (!this.#changed) return [];
     this.#changed = false;
-    return [{ store, bucket: KEPT_BUCKET, entries: [ENTRY, [this.keep, this.#floor]] }];
+    return [{ store, bucket: NOTES_BUCKET, entries: [ENTRY, [this.keep, this.#floor]] }];
   }
-}
-
-/** A stage's store without what it says of itself. */
-export function withoutKept(store: Store): Store {
-  return new Map([...store].filter(([bucket]) => bucket !== KEPT_BUCKET));
 }

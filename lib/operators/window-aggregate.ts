@@ -2,6 +2,7 @@ import type { Aggregate } from "../aggregates/aggregate.ts";
 import type { EventContext } from "../engine/context.ts";
 import type { Deferred } from "../engine/effects.ts";
 import type { StoreChange } from "../engine/frame.ts";
+import { FARTHEST } from "../engine/instant.ts";
 import { slotOf } from "../engine/ledger.ts";
 import { Operator, type Result, type StageOpening } from "../engine/operator.ts";
 import { held } from "../engine/watermark.ts";
@@ -10,7 +11,9 @@ import type { StageOptions } from "../stream/on-error.ts";
 import type { StageNode } from "../stream/plan.ts";
 import type { TumblingWindow } from "../stream/window.ts";
 import { DueResults } from "./due-results.ts";
-import { Kept, withoutKept } from "./kept.ts";
+import { FirstEmission } from "./first-emission.ts";
+import { Kept } from "./kept.ts";
+import { withoutNotes } from "./stage-notes.ts";
 import { type Bucket, type Cell, WindowState } from "./window-state.ts";
 
 export type Aggregates = Readonly<Record<string, Aggregate<never, unknown>>>;
@@ -48,6 +51,7 @@ class WindowAggregateOperator extends Operator implements Deferred {
   readonly #aggregates: readonly Aggregate<unknown, unknown>[];
   readonly #state: WindowState;
   readonly #kept: Kept;
+  readonly #first: FirstEmission;
   readonly #due: DueResults;
   #watermark: number;
   /** What results are judged by: the watermark of the frame before the one that closes, less the hold. */
@@ -58,13 +62,15 @@ class WindowAggregateOperator extends Operator implements Deferred {
     this.#window = window;
     this.#columns = Object.keys(aggregates);
     this.#aggregates = Object.values(aggregates);
-    this.#state = new WindowState(opening.name, this.#aggregates, withoutKept(opening.store));
+    this.#state = new WindowState(opening.name, this.#aggregates, withoutNotes(opening.store));
     this.#kept = new Kept(window.keep, window.grace, opening.store, opening.watermark);
+    this.#first = new FirstEmission(window, opening.store);
     this.#watermark = opening.watermark;
     this.#judgedBy = opening.watermark;
     this.#due = new DueResults(this.#state, window.size, (bucket) => this.#fired(bucket));
     // Every frame ends with the windows fired that its watermark had passed.
-    for (const bucket of this.#state.before(this.#watermark)) bucket.fired = this.#dueAt(bucket) <= this.#watermark;
+    for (const bucket of this.#state.before(this.#watermark))
+      bucket.fired = this.#first.isDone(bucket.start, this.#watermark);
   }
 
   override process(value: unknown, context: EventContext): void {
@@ -73,6 +79,12 @@ class WindowAggregateOperator extends Operator implements Deferred {
     const { size, grace } = this.#window;
     const start = Math.floor(context.timestamp / size) * size;
     const end = start + size;
+    if (start < -FARTHEST || end > FARTHEST) {
+      throw new TidemarkError("STAGE_FAILED", "The event's window begins or ends where no Date is.", {
+        stage: this.name,
+        fix: "Correct the event time, or make the window smaller.",
+      });
+    }
     if (end + grace <= context.watermark && !(context.reopens && this.#kept.has(end, context.watermark))) {
       context.effects.count(this.counts.late);
       const because = context.reopens ? "its state is not kept" : "its grace is over";
@@ -100,7 +112,7 @@ class WindowAggregateOperator extends Operator implements Deferred {
   override closeFrame(watermark: number): void {
     this.#judgedBy = held(this.#watermark, holdOf(this.#window));
     this.#watermark = watermark;
-    this.#due.begin(this.#state.before(watermark).filter((bucket) => this.#dueAt(bucket) <= watermark));
+    this.#due.begin(this.#state.before(watermark).filter(({ start }) => this.#first.dueAt(start) <= watermark));
   }
 
   override get nextResult(): Result | undefined {
@@ -137,7 +149,7 @@ class WindowAggregateOperator extends Operator implements Deferred {
   }
 
   override nextTimer(): number | undefined {
-    for (const bucket of this.#state.all()) if (!bucket.fired) return this.#dueAt(bucket);
+    for (const bucket of this.#state.all()) if (!bucket.fired) return this.#first.dueAt(bucket.start);
     return undefined;
   }
 
@@ -146,7 +158,7 @@ class WindowAggregateOperator extends Operator implements Deferred {
   }
 
   override changes(): readonly StoreChange[] {
-    return [...this.#kept.changes(this.name), ...this.#state.changes()];
+    return [...this.#kept.changes(this.name), ...this.#first.changes(this.name), ...this.#state.changes()];
   }
 
   /** Turns the context to the next result, which leaves the stage. */
@@ -174,18 +186,9 @@ class WindowAggregateOperator extends Operator implements Deferred {
   }
 
   #fired(bucket: Bucket): void {
-    const { grace, keep } = this.#window;
+    const { size, grace, keep } = this.#window;
     bucket.fired = true;
-    if (this.#end(bucket) + grace + keep <= this.#watermark) this.#state.drop(bucket);
-  }
-
-  /** When the window's results leave first; what comes later updates them. */
-  #dueAt(bucket: Bucket): number {
-    return this.#end(bucket) + (this.#window.emit === "final" ? this.#window.grace : 0);
-  }
-
-  #end(bucket: Bucket): number {
-    return bucket.start + this.#window.size;
+    if (bucket.start + size + grace + keep <= this.#watermark) this.#state.drop(bucket);
   }
 }
 

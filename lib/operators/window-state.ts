@@ -25,7 +25,8 @@ export class WindowState {
   readonly #store: string;
   readonly #aggregates: readonly Aggregate<unknown, unknown>[];
   readonly #buckets = new Map<number, Bucket>();
-  readonly #starts: number[] = [];
+  /** Of the windows, in order; until the frame's end, also of those that were dropped. */
+  #starts: number[] = [];
   #dropped: number[] = [];
 
   constructor(
@@ -62,16 +63,19 @@ export class WindowState {
   /** Windows that start before a time, earliest first. */
   before(time: number): readonly Bucket[] {
     const found: Bucket[] = [];
-    for (const start of this.#starts) {
-      if (start >= time) break;
-      found.push(this.#buckets.get(start) as Bucket);
+    for (const bucket of this.all()) {
+      if (bucket.start >= time) break;
+      found.push(bucket);
     }
     return found;
   }
 
   /** Windows in order of their start. */
   *all(): Generator<Bucket> {
-    for (const start of this.#starts) yield this.#buckets.get(start) as Bucket;
+    for (const start of this.#starts) {
+      const bucket = this.#buckets.get(start);
+      if (bucket !== undefined) yield bucket;
+    }
   }
 
   /** How many keys all windows have together. */
@@ -83,7 +87,6 @@ export class WindowState {
 
   drop(bucket: Bucket): void {
     this.#buckets.delete(bucket.start);
-    this.#starts.splice(this.#starts.indexOf(bucket.start), 1);
     this.#dropped.push(bucket.start);
   }
 
@@ -113,6 +116,8 @@ export class WindowState {
       changes.push({ store, bucket: start, entries });
     }
     for (const bucket of this.#dropped) changes.push({ store, bucket, entries: [], dropped: true });
+    // Once for all that closed together: a jump of event time may close a hundred thousand.
+    if (this.#dropped.length > 0) this.#starts = this.#starts.filter((start) => this.#buckets.has(start));
     this.#dropped = [];
     return changes;
   }

@@ -161,3 +161,35 @@ test("a deployment that changes what a window's state depends on is refused, and
     [2],
   );
 });
+
+test("a deployment that lets results leave earlier lets those leave that are due by now, and later ones as a whole", async () => {
+  const driver = testDriver(windowed(20, "final"));
+  await driver.send(reading(3, 3));
+  await driver.send(reading(15, 15));
+  assert.deepEqual(driver.results(), []);
+  driver.deploy(windowed(20));
+  await driver.send(reading(16, 1));
+  const totals = () => driver.results<{ total: number }>().map(({ total }) => total);
+  assert.deepEqual(totals(), [3]);
+  driver.deploy(windowed(20, "final"));
+  await driver.send(reading(4, 1));
+  driver.restart();
+  assert.deepEqual(totals(), [3]);
+  await driver.advanceTo("end");
+  assert.deepEqual(totals(), [3, 4, 16]);
+});
+
+test("an event whose window would reach beyond all dates is a dead letter, and windows close", async () => {
+  const driver = testDriver(
+    readings()
+      .keyBy((r) => r.sensor)
+      .window(tumbling(7))
+      .aggregate("stats", { readings: count() })
+      .to(anySink()),
+  );
+  await driver.send(reading(-8.64e15));
+  await driver.send(reading(1));
+  await driver.advanceTo("end");
+  assert.equal(driver.results().length, 1);
+  assert.match(driver.deadLetters()[0]?.reason ?? "", /window begins or ends where no Date is/);
+});
