@@ -68,5 +68,10 @@ function describePlace(place: ErrorPlace): string {
 
 /** The message of anything that was thrown, also when it is not an Error. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  if (thrown instanceof Error) return thrown.message;
+  try {
+    return String(thrown);
+  } catch {
+    return `${typeof thrown} without a text`;
+  }
 }

@@ -9,6 +9,16 @@ export interface Alignment {
   readonly fresh: readonly HubEvent[];
 }
 
+/** A batch in the order of its sequence numbers, each once: whoever hands it over may have mixed them up. */
+export function inOrder(events: readonly HubEvent[]): readonly HubEvent[] {
+  const isBehind = ({ sequenceNumber }: HubEvent, i: number): boolean => {
+    return i === 0 || sequenceNumber > (events[i - 1] as HubEvent).sequenceNumber;
+  };
+  if (events.every(isBehind)) return events;
+  const bySequence = new Map(events.map((event) => [event.sequenceNumber, event]));
+  return [...bySequence.values()].sort((a, b) => a.sequenceNumber - b.sequenceNumber);
+}
+
 /** Compares a batch, in order of sequence numbers, with the position of the task. */
 export function align(position: number, events: readonly HubEvent[]): Alignment {
   let repeated = 0;

@@ -19,6 +19,8 @@ export interface Appended {
   readonly frame: Frame;
   readonly events: readonly HubEvent[];
   readonly started: number;
+  /** When it was in the log, milliseconds since the epoch. */
+  readonly committed: number;
 }
 
 export interface CommitsOptions {
@@ -49,10 +51,10 @@ export class Commits {
   #confirmed: number;
   /** The newest frame with something to deliver: the log must learn that it was. */
   #sent: number;
+  /** Frames of which nothing has been said, since they are not delivered. */
+  readonly #untold: (Appended & { readonly held: StageFailure | undefined })[] = [];
   /** When a wake-up that was asked for will come. */
   #wakeUp = 0;
-  /** When, by the newest frame, silence will make the next result due. */
-  #idleDue: number | undefined;
   /** Whether the memory is ahead of the log: then it must be thrown away. */
   spoiled = false;
 
@@ -67,7 +69,6 @@ export class Commits {
     const { position, watermark, confirmed, pending, idleDue } = parts.log.recovered;
     const { ledger } = parts.processor;
     this.#standing = { position, watermark, ledger, idleDue };
-    this.#idleDue = idleDue;
     this.#confirmed = confirmed;
     this.#sent = pending.at(-1)?.stamp.sequence ?? confirmed;
     meter.opened(parts.processor);
@@ -100,12 +101,14 @@ export class Commits {
   async commitDue(signal: AbortSignal): Promise<void> {
     const { world, commitEvery = 0 } = this.#ports;
     const full = this.#waiting.length >= WAITING_LIMIT || this.#waitingBytes >= WAITING_BYTES;
-    if (full || world.now() - this.#waitingSince >= commitEvery) await this.commit(signal);
+    // In either direction: a clock that was put back must not make seconds hours.
+    const waited = Math.abs(world.now() - this.#waitingSince);
+    if (full || waited >= commitEvery) await this.commit(signal);
   }
 
-  /** Commits what was processed and waits for its commit. */
+  /** Commits what was processed, or found never to have been, and waits for its commit. */
   async flush(signal: AbortSignal): Promise<void> {
-    if (this.#waiting.length > 0) await this.commit(signal);
+    if (this.#parts.processor.position > this.#standing.position) await this.commit(signal);
   }
 
   /** Appends a frame and delivers it, while no suspect event is tried: closing a frame runs code behind windows. */
@@ -116,7 +119,7 @@ export class Commits {
 
   /** Lets windows emit, closes the frame and appends it; after a failure the memory is spoiled. */
   async append(notes: readonly StoreChange[], signal: AbortSignal): Promise<Appended> {
-    const { log, processor, outbox, isolation } = this.#parts;
+    const { processor, outbox, isolation } = this.#parts;
     const events = this.#waiting;
     this.#waiting = [];
     this.#waitingBytes = 0;
@@ -125,45 +128,38 @@ export class Commits {
       await this.#results.emit(signal);
       return processor.closeFrame(outbox.confirmed, [...notes, ...isolation.results.end()]);
     });
-    const stamp = await this.#orSpoil(() => log.append(frame));
-    this.#confirmed = frame.confirmed;
+    const stamp = await this.#write(frame);
     this.#standing = {
       position: frame.position,
       watermark: frame.watermark,
       ledger: frame.ledger,
       idleDue: frame.idleDue,
     };
-    outbox.add({ stamp, outbox: frame.outbox });
     if (frame.outbox.length > 0) this.#sent = stamp.sequence;
-    return { stamp, frame, events, started };
+    return { stamp, frame, events, started, committed: this.#ports.world.now() };
   }
 
   /** Notes something of the work in hand in the log, of which nothing is committed by that. */
   async note(notes: readonly StoreChange[], held?: StageFailure): Promise<void> {
-    const { log, processor, outbox } = this.#parts;
+    const { processor, outbox } = this.#parts;
     const started = this.#ports.world.now();
     const frame = { ...this.#standing, changes: notes, outbox: [], confirmed: outbox.confirmed };
-    const stamp = await this.#orSpoil(() => log.append(frame));
-    this.#confirmed = frame.confirmed;
-    outbox.add({ stamp, outbox: [] });
+    const stamp = await this.#write(frame);
     const committed = this.#ports.world.now();
     this.#meter.committed({ processor, outbox, frame, stamp, events: [], started, committed, held });
   }
 
   /** Delivers what a frame holds, and asks to be woken when silence will be due. */
-  async settle({ stamp, frame, events, started }: Appended, signal: AbortSignal, held?: StageFailure): Promise<void> {
-    const { processor, outbox } = this.#parts;
-    const committed = this.#ports.world.now();
+  async settle(appended: Appended, signal: AbortSignal, held?: StageFailure): Promise<void> {
+    this.#untold.push({ ...appended, held });
     await this.deliver(signal);
-    this.#meter.committed({ processor, outbox, frame, stamp, events, started, committed, held });
-    this.#idleDue = frame.idleDue;
     await this.askToBeWoken();
   }
 
   /** One request at a time is enough: when it comes, whoever answers it looks again. */
   async askToBeWoken(): Promise<void> {
     const { wakeAt, world } = this.#ports;
-    const idleDue = this.#idleDue;
+    const { idleDue } = this.#standing;
     if (wakeAt === undefined || idleDue === undefined) return;
     const comesInTime = this.#wakeUp > world.now() && this.#wakeUp <= idleDue;
     if (comesInTime) return;
@@ -175,9 +171,19 @@ export class Commits {
   async deliver(signal: AbortSignal): Promise<void> {
     const { outbox, processor } = this.#parts;
     const refusals = await outbox.deliver(signal);
+    this.#tell();
     if (refusals.length === 0) return;
     for (const record of refusals) processor.sideRecord(record);
     await this.commit(signal);
+  }
+
+  /** Says what was committed and is delivered by now: where a sink was away, not before it is back. */
+  #tell(): void {
+    const { processor, outbox } = this.#parts;
+    for (let next = this.#untold[0]; next && next.stamp.sequence <= outbox.confirmed; next = this.#untold[0]) {
+      this.#untold.shift();
+      this.#meter.committed({ processor, outbox, ...next });
+    }
   }
 
   /** An owner that was fenced stands at an old position: what it takes for lost, another has processed. */
@@ -185,6 +191,14 @@ export class Commits {
     if (!(await this.#parts.log.superseded())) return;
     this.spoiled = true;
     throw new TidemarkError("FENCED", "Another owner has taken the task over.", this.#id);
+  }
+
+  async #write(frame: Frame): Promise<FrameStamp> {
+    const { log, outbox } = this.#parts;
+    const stamp = await this.#orSpoil(() => log.append(frame));
+    this.#confirmed = frame.confirmed;
+    outbox.add({ stamp, outbox: frame.outbox });
+    return stamp;
   }
 
   /** After a failure nobody knows what the log holds, or the memory is ahead of it. */

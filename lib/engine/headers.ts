@@ -12,7 +12,7 @@ export interface ProducerHeader {
   readonly sequence: number;
   /** The producer's watermark for this message, milliseconds since the epoch. */
   readonly watermark: number;
-  /** How many producers feed this hub: the reader's watermark waits until it has heard all of them. */
+  /** How many tasks its pipeline has: the reader's watermark waits until it has heard all of them. */
   readonly producers: number;
   /** True for a message that carries a watermark only and no event. */
   readonly control: boolean;

@@ -6,8 +6,9 @@ import { Commits } from "./commits.ts";
 import { EventRunner } from "./event-runner.ts";
 import { Losses } from "./losses.ts";
 import { PartitionGuard } from "./partition-guard.ts";
+import { portions } from "./portions.ts";
 import type { HubEvent, PartitionBounds, TaskId } from "./ports.ts";
-import { checkSameHub, type Lasting, type Parts, recover } from "./recover.ts";
+import { checkSameHub, closeSinks, type Lasting, type Parts, recover } from "./recover.ts";
 import { lossRecord } from "./side-record.ts";
 import { resolveStart } from "./start.ts";
 import type { TaskPorts } from "./task.ts";
@@ -134,7 +135,7 @@ export class OpenTask {
 
   async close(): Promise<void> {
     const { log, sinks } = this.#parts;
-    await Promise.allSettled([log.close(), ...[...sinks.values()].map((sink) => sink.close())]);
+    await Promise.allSettled([log.close(), closeSinks(sinks)]);
   }
 
   /** Reads from the hub what the trigger left out, in chunks that commit. */
@@ -159,7 +160,7 @@ export class OpenTask {
     for (const run of contiguous(align(processor.position, events).fresh)) {
       const { gap } = align(processor.position, run);
       if (gap !== undefined) await this.#loseBelow(gap.to, signal);
-      await this.#runner.process(run, signal);
+      for (const portion of portions(run)) await this.#runner.process(portion, signal);
     }
   }
 

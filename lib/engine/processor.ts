@@ -118,11 +118,7 @@ export class Processor {
    * where an event must be tried again or stops the task; then all is as it was before that event.
    */
   process(events: readonly HubEvent[]): void {
-    for (const event of events) {
-      this.#ledger.source.holes += event.sequenceNumber - this.#position;
-      this.#position = event.sequenceNumber + 1;
-      this.#one(event);
-    }
+    for (const event of events) this.#next(event);
   }
 
   /** Takes note that events up to a position are gone from the hub for good. */
@@ -158,15 +154,9 @@ export class Processor {
     return earliest === undefined ? undefined : this.#idle.dueAt(earliest, this.#lastEnqueued, this.watermark);
   }
 
-  /** Makes the next event a dead letter without looking at it. */
+  /** Makes the next event a dead letter without looking at its body; one that is none, or was here before, stays what it is. */
   refuse(event: HubEvent, record: SideRecord): void {
-    this.skip(event.sequenceNumber);
-    this.#position = event.sequenceNumber + 1;
-    this.#ledger.source.processed++;
-    this.#effects.count(IN);
-    this.#effects.count(DEAD_LETTERED);
-    this.#effects.apply();
-    this.#side.apply(record);
+    this.#next(event, record);
   }
 
   /** Adds a record of the task's own to the coming frame's side output. */
@@ -215,7 +205,8 @@ export class Processor {
       ...this.#redrives.changes(),
       ...this.#retries.changes(this.#position),
     ];
-    for (const { operator } of this.#chain.operators) changes.push(...operator.changes());
+    // One by one: a call takes a hundred thousand arguments or so, and a jump of event time may close more windows.
+    for (const { operator } of this.#chain.operators) for (const change of operator.changes()) changes.push(change);
     const outbox: OutboxEntry[] = [];
     for (const sink of this.#chain.sinks) {
       const entry = sink.takeOutbox();
@@ -227,13 +218,17 @@ export class Processor {
     return { position: this.#position, watermark, changes, outbox, confirmed, ledger, idleDue: this.#idleDue() };
   }
 
-  #one(event: HubEvent): void {
+  /** Takes the next event; with a record, which it then becomes instead of being processed. */
+  #next(event: HubEvent, refused?: SideRecord): void {
+    this.skip(event.sequenceNumber);
+    this.#position = event.sequenceNumber + 1;
     this.#idle.interrupt(event.enqueuedTime);
     this.#lastEnqueued = event.enqueuedTime;
     const { properties } = event;
     const redrive = parseRedrive(properties[REDRIVE_PROPERTY]);
     if (redrive !== undefined) {
-      this.#take(event, this.#redrives.knows(redrive) ? "duplicate" : "new", undefined, redrive);
+      const verdict = this.#redrives.knows(redrive) ? "duplicate" : "new";
+      this.#take(event, verdict, refused, undefined, redrive);
       this.#redrives.note(redrive);
       return;
     }
@@ -242,23 +237,30 @@ export class Processor {
     const header = parseProducerHeader(properties[PRODUCER_PROPERTY]);
     const verdict = header === undefined ? "new" : this.#producers.judge(header);
     if (header?.control) this.#ledger.source.control++;
-    else this.#take(event, verdict, header);
+    else this.#take(event, verdict, refused, header);
     // Not before it is done with: an event that is to be tried again has not come yet.
     if (verdict === "gap") this.gaps++;
     if (header !== undefined && verdict !== "duplicate") this.#producers.note(header);
     if (header?.control && this.#upstream) this.#watermark.raise(this.#producers.current);
   }
 
-  /** Counts an event and passes it on, unless it was here before. */
-  #take(event: HubEvent, verdict: Verdict, header: ProducerHeader | undefined, redrive?: RedriveHeader): void {
+  /** Counts an event and passes it on, unless it was here before or is refused. */
+  #take(
+    event: HubEvent,
+    verdict: Verdict,
+    refused: SideRecord | undefined,
+    header: ProducerHeader | undefined,
+    redrive?: RedriveHeader,
+  ): void {
     this.#ledger.source.processed++;
     this.#effects.count(IN);
-    if (verdict === "duplicate") {
-      this.#effects.count(DUPLICATE);
-      this.#effects.apply();
+    if (verdict !== "duplicate" && refused === undefined) {
+      this.#event(event, header, redrive);
       return;
     }
-    this.#event(event, header, redrive);
+    this.#effects.count(verdict === "duplicate" ? DUPLICATE : DEAD_LETTERED);
+    this.#effects.apply();
+    if (verdict !== "duplicate") this.#side.apply(refused);
   }
 
   /** A marker moves the watermark; false when its value is no watermark, and then it is an event like any other. */

@@ -84,9 +84,18 @@ async function openSinks(
   refuseStranded(id, state, new Set(own.map(({ name }) => sinkStore(name))));
   for (const { name, sink } of [...own, { name: SIDE_SINK, sink: sideOutput as Sink<unknown> }]) {
     const restored = state.get(sinkStore(name))?.get(0) ?? new Map<string, unknown>();
-    sinks.set(name, await sink.open({ ...id, world, tasks, state: restored, connections }));
+    try {
+      sinks.set(name, await sink.open({ ...id, world, tasks, state: restored, connections }));
+    } catch (thrown) {
+      await closeSinks(sinks);
+      throw thrown;
+    }
   }
   return sinks;
+}
+
+export async function closeSinks(sinks: Parts["sinks"]): Promise<void> {
+  await Promise.allSettled([...sinks.values()].map((sink) => sink.close()));
 }
 
 /** What a sink keeps until later must not be forgotten with the sink. */

@@ -1,3 +1,4 @@
+import { messageOf } from "../errors.ts";
 import type { EventContext } from "./context.ts";
 import type { Deferred } from "./effects.ts";
 import { NO_WATERMARK } from "./frame.ts";
@@ -29,7 +30,7 @@ export class SideOutput implements Deferred {
       ...(context.watermark === NO_WATERMARK ? {} : { watermark: context.watermark }),
       ...(context.key === undefined ? {} : { key: context.key }),
       properties: event?.properties ?? {},
-      reason: thrown ? thrown.message : String(why),
+      reason: messageOf(why),
       ...(thrown?.stack ? { stack: thrown.stack } : {}),
       body: event?.body ?? encodeValue(value),
     };

@@ -2,6 +2,7 @@ import type { CheckpointStore } from "../checkpoint/checkpoint-log.ts";
 import { TidemarkError } from "../errors.ts";
 import type { Pipeline } from "../stream/pipeline.ts";
 import { type Plan, tablesOf } from "../stream/plan.ts";
+import { inOrder } from "./align.ts";
 import { isFenced, waitForOwner } from "./contention.ts";
 import { Witnesses } from "./isolation.ts";
 import { type CommitMetrics, Meter } from "./meter.ts";
@@ -83,10 +84,11 @@ export class Task {
   }
 
   /**
-   * Processes a batch, in order of sequence numbers; resolves when it is committed and delivered, by this owner or by
+   * Processes a batch in the order of its sequence numbers; resolves when it is committed and delivered, by this owner or by
    * another that took over meanwhile.
    */
-  handle(events: readonly HubEvent[], signal: AbortSignal): Promise<void> {
+  handle(batch: readonly HubEvent[], signal: AbortSignal): Promise<void> {
+    const events = inOrder(batch);
     const end = (events.at(-1)?.sequenceNumber ?? -1) + 1;
     return this.#serialize(() => this.#untilCommitted(end, signal, (task) => task.handle(events, signal)));
   }

@@ -36,6 +36,8 @@ interface ProducerState {
   generation: number;
   sequence: number;
   watermark: number;
+  /** How many tasks its pipeline has. */
+  tasks: number;
 }
 
 export const PRODUCERS_STORE = "$producers";
@@ -47,15 +49,16 @@ export const PRODUCERS_STORE = "$producers";
 export class Producers {
   readonly #states = new Map<string, ProducerState>();
   readonly #changed = new Set<string>();
+  /** How many producers must have spoken: all tasks of every pipeline of which one was heard. */
   #expected = 0;
   #minimum: number = NO_WATERMARK;
 
   constructor(restored: ReadonlyMap<string, unknown> | undefined) {
     for (const [producer, value] of restored ?? []) {
-      const [generation, sequence, watermark, expected] = value as [number, number, number, number];
-      this.#states.set(producer, { generation, sequence, watermark });
-      this.#expected = Math.max(this.#expected, expected);
+      const [generation, sequence, watermark, tasks] = value as [number, number, number, number];
+      this.#states.set(producer, { generation, sequence, watermark, tasks });
     }
+    this.#expect();
     this.#measure();
   }
 
@@ -76,14 +79,21 @@ export class Producers {
 
   /** Takes note of a message that is no duplicate and is done with. */
   note(header: ProducerHeader): void {
-    const { producer, generation, sequence } = header;
+    const { producer, generation, sequence, producers: tasks } = header;
     const known = this.#states.get(producer);
-    if (known === undefined) this.#states.set(producer, { generation, sequence, watermark: NO_WATERMARK });
-    else {
-      known.generation = generation;
-      known.sequence = sequence;
+    const state = known ?? { generation, sequence, watermark: NO_WATERMARK, tasks: 0 };
+    state.generation = generation;
+    state.sequence = sequence;
+    if (known === undefined) this.#states.set(producer, state);
+    if (state.tasks !== tasks) {
+      state.tasks = tasks;
+      this.#expect();
     }
-    this.#note(header);
+    this.#changed.add(producer);
+    // Only control messages move the watermark: an event's own header may run ahead of what its producer can promise.
+    if (!header.control || header.watermark <= state.watermark) return;
+    state.watermark = header.watermark;
+    this.#measure();
   }
 
   /** The entries of the store for the coming frame: key, value, key, value … */
@@ -91,22 +101,20 @@ export class Producers {
     if (this.#changed.size === 0) return [];
     const entries: unknown[] = [];
     for (const producer of this.#changed) {
-      const { generation, sequence, watermark } = this.#states.get(producer) as ProducerState;
-      entries.push(producer, [generation, sequence, watermark, this.#expected]);
+      const { generation, sequence, watermark, tasks } = this.#states.get(producer) as ProducerState;
+      entries.push(producer, [generation, sequence, watermark, tasks]);
     }
     this.#changed.clear();
     return [{ store: PRODUCERS_STORE, bucket: 0, entries }];
   }
 
-  #note(header: ProducerHeader): void {
-    this.#changed.add(header.producer);
-    this.#expected = Math.max(this.#expected, header.producers);
-    const state = this.#states.get(header.producer) as ProducerState;
-    // Only control messages move the watermark: an event's own header may run ahead of what its producer can promise.
-    if (header.control && header.watermark > state.watermark) {
-      state.watermark = header.watermark;
-      this.#measure();
+  #expect(): void {
+    const tasks = new Map<string, number>();
+    for (const [producer, state] of this.#states) {
+      const pipeline = producer.slice(0, producer.lastIndexOf("/"));
+      tasks.set(pipeline, Math.max(tasks.get(pipeline) ?? 0, state.tasks));
     }
+    this.#expected = [...tasks.values()].reduce((sum, count) => sum + count, 0);
   }
 
   #measure(): void {

@@ -115,3 +115,15 @@ test("several sinks take a value together or not at all", async () => {
   assert.equal(driver.results("first").length, 1);
   assert.equal(driver.results("second").length, 1);
 });
+
+test("what is thrown and has no text makes a dead letter too", async () => {
+  const odd = (r: Reading): Reading => {
+    if (r.value === 1) throw Object.create(null);
+    return r;
+  };
+  const driver = testDriver(readings().map("odd", odd).to(anySink<Reading>()));
+  await driver.send(reading(1, 1));
+  await driver.send(reading(2, 2));
+  assert.equal(driver.results().length, 1);
+  assert.equal(driver.deadLetters()[0]?.reason, "object without a text");
+});

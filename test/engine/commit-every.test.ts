@@ -60,3 +60,17 @@ test("closing commits what waits", async () => {
   await driver.task.close();
   assert.deepEqual(values(driver), [1]);
 });
+
+test("a clock that is put back does not put commits off", async () => {
+  let back = 0;
+  const putBack = (r: Reading) => {
+    if (r.value === 2) back = 3_600_000;
+    return r;
+  };
+  const driver = testDriver(readings().map("put-back", putBack).to(anySink<Reading>()), { commitEvery: "5s" });
+  const now = driver.world.now.bind(driver.world);
+  driver.world.now = () => now() - back;
+  await driver.send(reading(1, 1));
+  await driver.send(reading(2, 2));
+  assert.deepEqual(values(driver), [1, 2]);
+});

@@ -9,8 +9,10 @@ import { captureSink } from "../../lib/testing/capture-sink.ts";
 import { testDriver } from "../../lib/testing/index.ts";
 import { memoryBlobs } from "../../lib/testing/memory-blobs.ts";
 import { MemoryHub } from "../../lib/testing/memory-hub.ts";
+import { memorySink } from "../../lib/testing/memory-sink.ts";
 import { NO_CONNECTIONS } from "../../lib/testing/no-connections.ts";
 import { VirtualWorld } from "../../lib/testing/virtual-world.ts";
+import { onePartition, SIGNAL } from "../support/one-partition.ts";
 import { anySink, type Reading, reading, readings } from "../support/pipelines.ts";
 
 const plain = () => readings().to(anySink<Reading>());
@@ -112,4 +114,28 @@ test("while a sink is away nothing newer is committed, and the same batch again 
   driver.sinksAway = false;
   await driver.send(reading(3, 3));
   assert.deepEqual(values(driver), [0, 1, 2, 3]);
+});
+
+test("where one of several sinks cannot be opened, the others are closed, however often it is tried", async () => {
+  const { open, send } = onePartition();
+  let opened = 0;
+  const sink = memorySink<Reading>();
+  const counted: Sink<Reading> = {
+    ...sink,
+    name: "counted",
+    open: async (context) => {
+      opened++;
+      const task = await sink.open(context);
+      return {
+        ...task,
+        close: async () => {
+          opened--;
+        },
+      };
+    },
+  };
+  const task = open(readings().to(counted, anySink<Reading>("broken")));
+  send(reading(1));
+  for (let i = 0; i < 3; i++) await assert.rejects(task.catchUp(SIGNAL), /only a test driver/);
+  assert.equal(opened, 0);
 });

@@ -141,3 +141,18 @@ test("a clock that is minutes ahead moves event time ahead by as much, once and 
   }
   assert.equal((await driver.status())?.watermark, last - MINUTE + MINUTE + ahead);
 });
+
+test("a commit that could not be delivered is remembered when the task next asks to be woken", async () => {
+  const driver = testDriver(windowed("30s"));
+  await driver.send({ at: START });
+  await driver.send({ at: START + 20 * MINUTE });
+  driver.wakeUps.length = 0;
+  driver.sinksAway = true;
+  driver.world.moveTo(driver.world.now() + 3 * MINUTE);
+  await assert.rejects(driver.send({ at: START + 35 * MINUTE }), { code: "UNAVAILABLE" });
+  driver.sinksAway = false;
+  driver.rewind(2);
+  const enqueued = driver.world.now();
+  await driver.run();
+  assert.deepEqual(driver.wakeUps, [enqueued + 6 * MINUTE]);
+});

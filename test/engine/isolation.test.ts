@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { ambiguous } from "../../lib/checkpoint/blob-port.ts";
+import { formatProducerHeader, PRODUCER_PROPERTY } from "../../lib/engine/headers.ts";
 import type { Task } from "../../lib/engine/task.ts";
+import { stream } from "../../lib/stream/stream.ts";
 import { type TestDriver, testDriver } from "../../lib/testing/index.ts";
 import { survive, twoPartitions, withDeadly } from "../support/deadly.ts";
 import { SIGNAL } from "../support/one-partition.ts";
-import { anySink, type Reading, reading, readings } from "../support/pipelines.ts";
+import { anySink, type Reading, Reading as ReadingSchema, reading, readings } from "../support/pipelines.ts";
 
 const plain = () => readings().to(anySink<Reading>());
 const dyingOf =
@@ -125,4 +127,22 @@ test("an event is not condemned for one on another partition that ends their pro
     ["1", 2],
   ]);
   assert.deepEqual(values(app), [1, 2, 3, 10, 11, 13].sort());
+});
+
+test("an upstream task's event that is condemned was heard all the same: no gap follows, and its second copy is a duplicate", async () => {
+  const upstream = stream("upstream", ReadingSchema).eventTime((r) => r.at, { watermark: "upstream" });
+  const driver = testDriver(withDeadly(upstream.to(anySink<Reading>()), "first", dyingOf(new Set([1]))));
+  for (const [sequence, value] of [
+    [1, 0],
+    [2, 1],
+    [2, 1],
+    [3, 2],
+  ] as const) {
+    const header = { producer: "p/0", generation: 1, sequence, watermark: 0, producers: 1, control: false };
+    driver.publish(reading(1, value), { properties: { [PRODUCER_PROPERTY]: formatProducerHeader(header) } });
+  }
+  await survive(driver, 20);
+  assert.equal(driver.deadLetters().length, 1);
+  assert.equal((await driver.ledger())?.stages[0]?.duplicate, 1);
+  assert.equal(driver.commits.at(-1)?.gaps, 0);
 });

@@ -64,3 +64,23 @@ test("a commit names the event that holds its partition back", async () => {
     [{ stage: "flaky", sequenceNumber: 1, tries: 1, attempts: 3, reason: "not yet" }, undefined],
   );
 });
+
+test("a commit whose sink is away is told when it is delivered, in its order", async () => {
+  const driver = testDriver(readings().to(anySink<Reading>()));
+  driver.refuse = (value) => ((value as Reading).value === 1 ? "no" : undefined);
+  driver.sinksAway = true;
+  await assert.rejects(driver.send(reading(1, 1)), { code: "UNAVAILABLE" });
+  assert.equal(driver.commits.length, 0);
+  driver.world.moveTo(driver.world.now() + 60_000);
+  driver.sinksAway = false;
+  await driver.send(reading(2, 2));
+  assert.deepEqual(
+    driver.commits.map(({ sequence, events, results }) => [sequence, events, results]),
+    [
+      [2, 1, 1],
+      [3, 0, 0],
+      [4, 1, 1],
+    ],
+  );
+  assert.deepEqual(driver.commits[0]?.latencyMs, { newest: 60_000, oldest: 60_000 });
+});

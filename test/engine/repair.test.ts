@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { HubEvent } from "../../lib/engine/ports.ts";
 import type { Task } from "../../lib/engine/task.ts";
 import { testDriver } from "../../lib/testing/index.ts";
 import { anySink, type Reading, reading, readings } from "../support/pipelines.ts";
@@ -140,4 +141,29 @@ test("an owner that was fenced takes over when the new one has stopped", async (
   await zombie.handle(driver.hub.from(0, 2), new AbortController().signal);
   assert.deepEqual(values(driver), [1, 2, 3]);
   assert.ok(driver.world.now() - before >= 2_000, "it waited first");
+});
+
+test("a batch that is mixed up, or brings an event twice, is processed in order and once", async () => {
+  const driver = testDriver(plain());
+  for (let value = 0; value < 5; value++) driver.publish(reading(value, value));
+  const [a, b, c, d, e] = driver.hub.from(0, 0) as readonly HubEvent[] as [
+    HubEvent,
+    HubEvent,
+    HubEvent,
+    HubEvent,
+    HubEvent,
+  ];
+  await driver.task.handle([a, b, b, c], new AbortController().signal);
+  await driver.task.handle([e, d, c], new AbortController().signal);
+  assert.deepEqual(values(driver), [0, 1, 2, 3, 4]);
+});
+
+test("where the hub ends with holes, a task that was woken once has nothing more to do", async () => {
+  const driver = testDriver(plain());
+  await driver.send(reading(1, 1));
+  await driver.waitFor(0);
+  driver.hub.leaveOut(0, 2);
+  await driver.waitFor(0);
+  assert.equal((await driver.task.look()).need, "nothing");
+  assert.equal((await driver.ledger())?.source.holes, 2);
 });

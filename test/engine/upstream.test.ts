@@ -148,3 +148,19 @@ async function outcome(messages: readonly Message[]): Promise<unknown> {
   const late = driver.late().map((record) => JSON.parse(Buffer.from(record.body).toString()).id);
   return { results: [...last.entries()].sort(), late: late.sort() };
 }
+
+test("where several pipelines write the hub, its reader waits for all tasks of each that it has heard", async () => {
+  const driver = testDriver(daily());
+  send(driver, { producer: "p/0", sequence: 1, watermark: 0, event: reading(3) }, 1);
+  send(driver, { producer: "q/0", sequence: 1, watermark: 50 }, 2);
+  send(driver, { producer: "p/0", sequence: 2, watermark: 50 }, 1);
+  await driver.run();
+  assert.equal(driver.results().length, 0);
+  driver.restart();
+  send(driver, { producer: "q/1", sequence: 1, watermark: 9 }, 2);
+  await driver.run();
+  assert.equal(driver.results().length, 0);
+  send(driver, { producer: "q/1", sequence: 2, watermark: 10 }, 2);
+  await driver.run();
+  assert.equal(driver.results().length, 1);
+});

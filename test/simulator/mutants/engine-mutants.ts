@@ -14,19 +14,14 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "engine/commits.ts",
-        find: "    const stamp = await this.#orSpoil(() => log.append(frame));\n    this.#confirmed = frame.confirmed;\n    this.#standing",
-        replace: `    const self = this as unknown as { early?: number };
+        find: "    const stamp = await this.#write(frame);\n    this.#standing",
+        replace: `    const { log } = this.#parts;
+    const self = this as unknown as { early?: number };
     self.early = (self.early ?? log.recovered.sequence) + 1;
     const guess = { ...this.#id, generation: log.recovered.generation, sequence: self.early, nonce: "00" };
     for (const { sink, messages } of frame.outbox) await this.#parts.sinks.get(sink)?.deliver(messages, guess, signal);
-    const stamp = await this.#orSpoil(() => log.append({ ...frame, outbox: [] }));
-    this.#confirmed = frame.confirmed;
+    const stamp = await this.#write({ ...frame, outbox: [] });
     this.#standing`,
-      },
-      {
-        file: "engine/commits.ts",
-        find: "outbox.add({ stamp, outbox: frame.outbox });",
-        replace: "outbox.add({ stamp, outbox: [] });",
       },
     ],
   },
