@@ -67,7 +67,7 @@ export const COMMANDS: readonly Command[] = [
     },
     notes:
       "The same seed is the same run. A seed that fails is shrunk, and the command that runs what is left of it is printed. The exit code is 0 only without violations, or when every variant was caught.",
-    run: async (values) => (await import("./simulate.ts")).simulate(values),
+    run: async (values) => (await import("./sim/sim.ts")).sim(values),
   },
   {
     name: "torture",

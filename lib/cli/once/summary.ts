@@ -3,6 +3,7 @@ import { createPaint, type Paint, wantsColours } from "../screen/paint.ts";
 import { left, right, whole } from "../screen/text.ts";
 import type { StartOptions } from "../start.ts";
 import type { FinishedRun } from "./once.ts";
+import { counted } from "./progress.ts";
 
 const BAR_COLUMNS = 30;
 
@@ -17,12 +18,12 @@ export function summary(run: FinishedRun, options: StartOptions): string {
     ["  late", whole(json.late)],
     ["dead letters of delays", whole(json.deadLettered)],
     ["documents", options.cosmosSinks ? whole(json.results) : "none (--sink none)"],
-    ["worker killed", `${run.kills} times`],
+    ["worker killed", counted(run.kills, "time")],
     ["time", `${json.seconds.toFixed(1)} s`],
     ["events per second", whole(json.eventsPerSecond)],
     ["accepted → delivered", `p50 ${whole(json.latencyMs.p50)} ms, p99 ${whole(json.latencyMs.p99)} ms`],
   ];
-  const table = rows.map(([name, value]) => `  ${left(name, 28)}${right(value, 24)}`);
+  const table = rows.map(([name, value]) => `  ${left(name, 28)}${right(value, 28)}`);
   return `\n${[...table, "", ...chart(run, paint), "", ...verdict(verification, paint)].join("\n")}\n`;
 }
 

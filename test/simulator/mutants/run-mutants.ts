@@ -19,6 +19,8 @@ export interface MutantsOptions {
 
 const run = promisify(execFile);
 
+export const mutantNames: readonly string[] = MUTANTS.map(({ name }) => name);
+
 /** Runs broken variants, two at a time, each until a seed catches it. */
 export async function runAllMutants({ most, named, onResult }: MutantsOptions): Promise<MutantResult[]> {
   const chosen = MUTANTS.filter(({ name }) => named === undefined || name === named);
