@@ -12,7 +12,7 @@ export interface ContainerDeclaration {
 export interface CosmosChildOptions {
   readonly server: CosmosServerOptions;
   readonly containers: readonly ContainerDeclaration[];
-  /** Tell the parent of every frame that wrote, and of every write that a fence should have kept out. */
+  /** Tell the parent of every frame that wrote, and of every write that a fence has kept out, or should have. */
   readonly watchFences: boolean;
 }
 
@@ -22,8 +22,9 @@ export interface CosmosChildValue {
 }
 
 await serve(async ({ server: options, containers, watchFences }: CosmosChildOptions, tell) => {
-  const watch = watchFences ? { onWrite: new FenceWatch(tell).wrote } : {};
-  const server = await startCosmosServer({ ...options, ...watch });
+  const watch = watchFences ? new FenceWatch(tell) : undefined;
+  const hooks = watch && { onWrite: watch.wrote, onRefusal: watch.refused };
+  const server = await startCosmosServer({ ...options, ...hooks });
   for (const one of containers) server.ensureContainer(one.database, one.container, one.partitionKey);
   const value: CosmosChildValue = { port: server.port, connectionString: server.connectionString };
   return { value, stop: () => server.stop() };

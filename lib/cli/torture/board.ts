@@ -1,9 +1,8 @@
 import type { FunctionStatus, HostEvent, LogEntry } from "../../local/host/index.ts";
 import { StatusBoard } from "../../local/host/status.ts";
+import type { Fence } from "../../sinks/cosmos/fence.ts";
 import { parseCommitLine } from "../../telemetry/metrics.ts";
-
-/** One delivers what the old owner owes, the others go beyond it. */
-const STALE_COMMITS = 3;
+import { type Debts, makesStale } from "./debts.ts";
 
 /** What several hosts that share partitions say, put together: who owns which, how far each task came, who took over. */
 export class Board {
@@ -11,7 +10,7 @@ export class Board {
   takeovers = 0;
   /** Of these, the ones whose old owner woke with a batch in hand. */
   zombies = 0;
-  /** The ones whose old owner woke with results that it had committed and not delivered. */
+  /** Tasks whose old owner woke with results to deliver of which another had written newer versions meanwhile. */
   debtors = 0;
   /** Other changes of a partition's owner. */
   rebalances = 0;
@@ -52,13 +51,18 @@ export class Board {
     this.moved(task, commit.position);
     for (const [owner, pausing] of this.#pauses) {
       if (owner === instance) continue;
-      const commits = pausing.commits.get(task);
-      if (commits !== undefined) pausing.commits.set(task, commits + 1);
       if (!pausing.opened.delete(task)) continue;
-      pausing.commits.set(task, 1);
+      pausing.taken.add(task);
       this.takeovers++;
       if (pausing.running.has(task)) this.zombies++;
-      if (pausing.owing.has(task)) this.debtors++;
+    }
+  }
+
+  /** A document of a frame was overwritten by a newer frame of its task. */
+  overtaken(frame: Fence, by: Fence): void {
+    for (const { debts, stale } of this.#pauses.values()) {
+      const debt = debts.get(frame.task);
+      if (debt !== undefined && makesStale(debt, frame, by)) stale.add(frame.task);
     }
   }
 
@@ -83,28 +87,29 @@ export class Board {
     return [...new Set([...this.#invocations(instance).values()].map(({ task }) => task))];
   }
 
-  /** `owing` are the tasks of which it has results to deliver, as far as is known: those must be taken over. */
-  pauseBegan(instance: string, owing: ReadonlySet<string> = new Set()): void {
+  /** `debts` are the results that it has to deliver, as far as is known: those tasks must be taken over. */
+  pauseBegan(instance: string, debts: Debts = new Map()): void {
     const running = new Set(this.inHand(instance));
-    const opened = new Set([...owing].filter((task) => this.owners.get(task) !== instance));
-    this.#pauses.set(instance, { running, owing, opened, commits: new Map() });
+    const opened = new Set([...debts.keys()].filter((task) => this.owners.get(task) !== instance));
+    this.#pauses.set(instance, { running, debts, opened, taken: new Set(), stale: new Set() });
   }
 
   /** Whether an instance stands still and nobody has committed on one of its partitions yet. */
   get takingOver(): boolean {
-    return [...this.#pauses.values()].some(({ owing, commits }) => {
-      return commits.size === 0 || (owing.size > 0 && ![...owing].some((task) => commits.has(task)));
+    return [...this.#pauses.values()].some(({ debts, taken }) => {
+      return taken.size === 0 || (debts.size > 0 && ![...debts.keys()].some((task) => taken.has(task)));
     });
   }
 
-  /** Whether others have gone on with everything that an instance owes, so that all of it is stale. */
-  allStale(instance: string): boolean {
-    const { owing, commits } = this.#pauses.get(instance) ?? { owing: [], commits: new Map<string, number>() };
-    return [...owing].every((task) => (commits.get(task) ?? 0) >= STALE_COMMITS);
+  /** The tasks of which an instance that stands still owes something that is stale by now. */
+  staleOf(instance: string): ReadonlySet<string> {
+    return this.#pauses.get(instance)?.stale ?? new Set();
   }
 
   pauseEnded(instance: string): void {
-    this.rebalances += this.#pauses.get(instance)?.opened.size ?? 0;
+    const pausing = this.#pauses.get(instance);
+    this.rebalances += pausing?.opened.size ?? 0;
+    this.debtors += pausing?.stale.size ?? 0;
     this.#pauses.delete(instance);
   }
 
@@ -130,9 +135,11 @@ export class Board {
 interface Pausing {
   /** Tasks of which it had a batch in hand. */
   readonly running: ReadonlySet<string>;
-  readonly owing: ReadonlySet<string>;
+  readonly debts: Debts;
   /** Tasks that another instance has opened since, and not committed on yet. */
   readonly opened: Set<string>;
-  /** How often others have committed on each since. */
-  readonly commits: Map<string, number>;
+  /** Tasks that another has committed on since. */
+  readonly taken: Set<string>;
+  /** Tasks that it owes results of which others have written newer versions since. */
+  readonly stale: Set<string>;
 }

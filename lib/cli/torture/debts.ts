@@ -1,29 +1,42 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CheckpointStore } from "../../checkpoint/index.ts";
-import { taskOf } from "../../sinks/cosmos/fence.ts";
-import { PIPELINES } from "../pipelines.ts";
+import { type Fence, taskOf } from "../../sinks/cosmos/fence.ts";
+import { FLIGHTS_PARTITIONS, PIPELINES } from "../pipelines.ts";
 import type { Board } from "./board.ts";
 
 const LOOK_MS = 150;
-/** The pipelines that write documents: without Cosmos DB, they cannot deliver. */
-const WRITERS: readonly string[] = PIPELINES.map(({ name }) => name).filter((name) => name !== "legs");
+/** The tasks that write documents, "pipeline/partition": without Cosmos DB, they cannot deliver. */
+export const WRITING_TASKS: readonly string[] = PIPELINES.filter(({ name }) => name !== "legs").flatMap(({ name }) =>
+  Array.from({ length: FLIGHTS_PARTITIONS }, (_, partition) => `${name}/${partition}`),
+);
 
 /** Windows close by the hour: at a slow rate some seconds of events may pass in which none does. */
 const LONGEST_MS = 15_000;
 
+/** The frames of a task that were committed and not delivered: those after `confirmed`, up to `sequence`. */
+export interface Debt {
+  readonly generation: number;
+  readonly confirmed: number;
+  readonly sequence: number;
+}
+
+/** What is owed, by task: "pipeline/partition". */
+export type Debts = ReadonlyMap<string, Debt>;
+
 /**
  * Waits, while Cosmos DB is away, until an instance owes results: it has committed them and cannot deliver them.
- * Resolves to the tasks, "pipeline/partition", that owe some, after `ms` at the earliest; empty when none does for long.
+ * Resolves to what it owes, after `ms` at the earliest; empty when it owes nothing for long.
  */
 export async function untilOwing(
   instance: string,
   { board, logs, ms, signal }: { board: Board; logs: CheckpointStore; ms: number; signal: AbortSignal },
-): Promise<ReadonlySet<string>> {
+): Promise<Debts> {
   const began = performance.now();
-  let before = new Map<string, number>();
+  const tasksInHand = (): string[] => board.inHand(instance).filter((task) => WRITING_TASKS.includes(task));
+  let before: Debts = new Map();
   for (;;) {
-    const now = await committedAndNotTold(board.inHand(instance).filter(writes), board, logs);
-    const owing = new Set([...now].flatMap(([task, sequence]) => (before.get(task) === sequence ? [task] : [])));
+    const now = await committedAndNotTold(tasksInHand(), board, logs);
+    const owing = new Map([...now].filter(([task, { sequence }]) => before.get(task)?.sequence === sequence));
     const passed = performance.now() - began;
     if ((passed > ms && owing.size > 0) || passed > LONGEST_MS) return owing;
     before = now;
@@ -31,24 +44,19 @@ export async function untilOwing(
   }
 }
 
-/** Whether a task writes documents. */
-export function writes(task: string): boolean {
-  return WRITERS.some((name) => task.startsWith(`${name}/`));
+/** Whether a document of a frame that is owed was overwritten by a frame that is newer than the whole debt. */
+export function makesStale({ generation, confirmed, sequence }: Debt, frame: Fence, by: Fence): boolean {
+  const owed = frame.g === generation && frame.s > confirmed && frame.s <= sequence;
+  return owed && (by.g > generation || by.s > sequence);
 }
 
-/** The newest frame of each task that has committed more than it says it has delivered. */
-async function committedAndNotTold(
-  tasks: readonly string[],
-  board: Board,
-  logs: CheckpointStore,
-): Promise<Map<string, number>> {
+/** What each task owes that has committed more than it says it has delivered. */
+async function committedAndNotTold(tasks: readonly string[], board: Board, logs: CheckpointStore): Promise<Debts> {
   const found = await Promise.all(
-    tasks.map(async (task): Promise<[string, number][]> => {
+    tasks.map(async (task): Promise<[string, Debt][]> => {
       const status = await logs.peek(taskOf(task)).catch(() => undefined);
       const told = board.positions.get(task) ?? 0;
-      return status !== undefined && status.pendingFrames > 0 && status.position > told
-        ? [[task, status.sequence]]
-        : [];
+      return status !== undefined && status.pendingFrames > 0 && status.position > told ? [[task, status]] : [];
     }),
   );
   return new Map(found.flat());

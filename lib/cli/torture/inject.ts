@@ -2,6 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { CheckpointStore } from "../../checkpoint/index.ts";
 import type { Services } from "../services/start-services.ts";
 import type { Cluster } from "./cluster.ts";
+import type { ExtraFlights } from "./extra-flights.ts";
+import type { FenceAudit } from "./fence-audit.ts";
 import type { Instance } from "./instance.ts";
 import { takeAway } from "./outages.ts";
 import { stopAndContinue } from "./pauses.ts";
@@ -25,8 +27,12 @@ export interface InjectOptions {
   readonly counts: FaultCounts;
   readonly logs: CheckpointStore;
   readonly truce: Truce;
+  readonly fences: FenceAudit;
+  readonly extraFlights: ExtraFlights;
   /** `kind` is that of the lane; the text says what was hit. */
   readonly onFault: (kind: "kill" | "pause" | "outage", text: string) => void;
+  /** What came of one. */
+  readonly onNote: (text: string) => void;
 }
 
 /** How long a kill waits for its victim to commit something, in the time that the victim took to start. */
@@ -37,7 +43,7 @@ const MOST_MORE_PAUSES = 3;
 
 /** Lets the faults of a schedule happen; resolves when all of them are over and every instance works again. */
 export async function inject(options: InjectOptions): Promise<void> {
-  const { schedule, signal, cluster } = options;
+  const { schedule, signal, cluster, fences } = options;
   const replacing: Promise<void>[] = [];
   await Promise.all([
     lane(schedule.kills, signal, (kill) => strike(options, kill, replacing)),
@@ -46,8 +52,9 @@ export async function inject(options: InjectOptions): Promise<void> {
   ]);
   await Promise.all(replacing);
   // Whether a pause hits somebody who owes results, and others are quick enough, is up to the machine.
+  const unproven = (): boolean => fences.refused === 0 && fences.breaches === 0;
   const aimed = schedule.pauses.filter(({ owing }) => owing).slice(0, 1);
-  for (let more = 0; more < MOST_MORE_PAUSES && cluster.board.debtors === 0; more++)
+  for (let more = 0; more < MOST_MORE_PAUSES && unproven(); more++)
     await lane(aimed, signal, (pause) => stopAndContinue(options, pause));
   await until(() => cluster.instances.every(({ working }) => working), signal);
 }

@@ -1,21 +1,21 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { taskOf } from "../../sinks/cosmos/fence.ts";
-import { untilOwing, writes } from "./debts.ts";
+import { type Debts, untilOwing, WRITING_TASKS } from "./debts.ts";
 import type { InjectOptions } from "./inject.ts";
 import type { Instance } from "./instance.ts";
 import { away, back } from "./outages.ts";
 import type { Pause } from "./schedule.ts";
 import { until } from "./truce.ts";
 
-/** How much longer a pause lasts when nobody has taken over yet. */
-const LONGEST_PAUSE_MS = 25_000;
+/** How much longer a pause lasts when nobody has taken over yet, or nothing is stale. */
+const LONGEST_PAUSE_MS = 60_000;
 /** How long at least Cosmos DB is away for an instance to owe results. */
 const STARVE_MS = 1500;
 const MOST_TRIES = 2;
-const WARM_TASKS = 3;
-const LONGEST_WARMING_MS = 8_000;
+const LONGEST_WARMING_MS = 60_000;
 /** What an instance does when it wakes shall not be cut off by a kill. */
 const AWAKENING_MS = 1500;
+const LONGEST_AWAKENING_MS = 15_000;
 
 /** Stops an instance or its worker where it stands, and lets it go on later. */
 export async function stopAndContinue(options: InjectOptions, pause: Pause): Promise<void> {
@@ -38,8 +38,9 @@ export async function stopAndContinue(options: InjectOptions, pause: Pause): Pro
 
 /**
  * Takes Cosmos DB away until an instance has results that are committed and not delivered, stops the instance, and gives
- * Cosmos DB back: others take over, deliver and go on, and then the old owner wakes and delivers what is stale by now.
- * Nothing else happens meanwhile: whoever is killed after his first commit writes nothing newer.
+ * Cosmos DB back. One more flight comes for each of these results: others take over, deliver, and write newer versions of
+ * the same documents. Then the old owner wakes and delivers what is stale by now. Nothing else happens meanwhile: whoever
+ * is killed after his first commit writes nothing newer.
  */
 async function pauseOwing(options: InjectOptions, pause: Pause): Promise<void> {
   const { cluster, logs, signal, truce } = options;
@@ -47,9 +48,9 @@ async function pauseOwing(options: InjectOptions, pause: Pause): Promise<void> {
     const held = await truce.during(async () => {
       const instance = await warmInstance(options, pause);
       await away(options, "cosmos");
-      const owing = await untilOwing(instance.name, { board: cluster.board, logs, ms: STARVE_MS, signal });
-      const worthIt = instance.working && (owing.size > 0 || tries <= 1);
-      const over = worthIt ? hold(options, pause, instance, owing) : undefined;
+      const debts = await untilOwing(instance.name, { board: cluster.board, logs, ms: STARVE_MS, signal });
+      const worthIt = instance.working && (debts.size > 0 || tries <= 1);
+      const over = worthIt ? hold(options, pause, instance, debts) : undefined;
       // It is waited for below.
       over?.catch(() => {});
       await back(options, "cosmos");
@@ -59,41 +60,71 @@ async function pauseOwing(options: InjectOptions, pause: Pause): Promise<void> {
   }
 }
 
-/** An instance whose tasks are open: without Cosmos DB they would not open, and owe nothing. */
+/**
+ * An instance, when all tasks that write documents are open somewhere. Without Cosmos DB a task would not open and owe
+ * nothing, and one that was opened in vain a few times is taken for one with a deadly event, and goes on event by event.
+ */
 async function warmInstance({ away, cluster, signal }: InjectOptions, pause: Pause): Promise<Instance> {
-  await until(() => away.size === 0 && cluster.instances.every(({ working }) => working), signal);
-  const instance = await cluster.oneAtWork(pause.target, signal);
-  const warm = (): boolean => [...instance.committed].filter((task) => writes(task)).length >= WARM_TASKS;
+  const { instances } = cluster;
+  const open = (task: string): boolean => instances.some(({ committed }) => committed.has(task));
   const patience = performance.now() + LONGEST_WARMING_MS;
-  await until(() => instance.working && (warm() || performance.now() > patience), signal);
-  return instance;
+  await until(() => {
+    const fit = away.size === 0 && instances.every(({ working }) => working);
+    return fit && (WRITING_TASKS.every(open) || performance.now() > patience);
+  }, signal);
+  return cluster.oneAtWork(pause.target, signal);
 }
 
-function describe(instance: string, owing: ReadonlySet<string>): string {
-  const partitions = Map.groupBy(owing, (task) => taskOf(task).pipeline);
-  const tasks = [...partitions].map(([name, of]) => `${name}/${of.map((task) => taskOf(task).partition).sort()}`);
-  const debt = owing.size === 0 ? "" : `, which owes results of ${tasks.join(" and ")},`;
+function describe(instance: string, debts: Debts): string {
+  const debt = debts.size === 0 ? "" : `, which owes results of ${named(debts.keys())},`;
   return `paused instance ${instance}${debt} until others go on`;
 }
 
-async function hold(
-  { cluster, counts, onFault, signal }: InjectOptions,
-  { takeOver, ms, lingerMs, hostFirst, apartMs }: Pause,
-  instance: Instance,
-  owing: ReadonlySet<string> = new Set(),
-): Promise<void> {
+/** Tasks in few words, like "delays/0,2 and routes/1". */
+function named(tasks: Iterable<string>): string {
+  const partitions = Map.groupBy(tasks, (task) => taskOf(task).pipeline);
+  return [...partitions]
+    .map(([name, of]) => `${name}/${of.map((task) => taskOf(task).partition).sort()}`)
+    .join(" and ");
+}
+
+async function hold(options: InjectOptions, pause: Pause, instance: Instance, debts: Debts = new Map()): Promise<void> {
+  const { cluster, counts, fences, onFault, onNote, signal } = options;
+  const { takeOver, ms, hostFirst, apartMs } = pause;
   const { board } = cluster;
   counts.pauses++;
-  onFault("pause", takeOver ? describe(instance.name, owing) : `paused the worker of ${instance.name} for ${ms} ms`);
-  if (takeOver) board.pauseBegan(instance.name, owing);
-  const lasts = sleep(ms, undefined, { signal }).then(async () => {
-    if (!takeOver) return;
-    const atMost = performance.now() + LONGEST_PAUSE_MS;
-    // On a machine that is busy with other things a take-over takes its time.
-    await until(() => !board.takingOver || performance.now() > atMost, signal);
-    const longest = performance.now() + lingerMs;
-    await until(() => board.allStale(instance.name) || performance.now() > longest, signal);
+  onFault("pause", takeOver ? describe(instance.name, debts) : `paused the worker of ${instance.name} for ${ms} ms`);
+  if (!takeOver) return instance.pause({ whole: false, hostFirst, apartMs }, sleep(ms, undefined, { signal }));
+  board.pauseBegan(instance.name, debts);
+  let stale = new Map<string, number>();
+  const lasts = othersGoOn(options, pause, instance, debts).then(() => {
+    const tasks = board.staleOf(instance.name);
+    stale = new Map([...tasks].map((task) => [task, fences.refusedOf(task)]));
+    if (debts.size > 0) onNote(`instance ${instance.name} wakes; stale: ${named(tasks) || "nothing"}`);
   });
-  await instance.pause({ whole: takeOver, hostFirst, apartMs }, lasts);
-  if (takeOver) board.pauseEnded(instance.name);
+  await instance.pause({ whole: true, hostFirst, apartMs }, lasts);
+  board.pauseEnded(instance.name);
+  const atMost = performance.now() + LONGEST_AWAKENING_MS;
+  const delivered = (): boolean => [...stale].every(([task, before]) => fences.refusedOf(task) > before);
+  await until(() => delivered() || performance.now() > atMost, signal);
+}
+
+/** Resolves when others have taken over from an instance that stands still and, if it owes results, made them stale. */
+async function othersGoOn(
+  { cluster: { board }, extraFlights, onNote, signal }: InjectOptions,
+  { ms, lingerMs }: Pause,
+  { name }: Instance,
+  debts: Debts,
+): Promise<void> {
+  if (debts.size > 0) onNote(`${await extraFlights.publishFor(debts)} more flights of what ${name} owes`);
+  await sleep(ms, undefined, { signal });
+  const atMost = performance.now() + LONGEST_PAUSE_MS;
+  // On a machine that is busy with other things a take-over takes its time.
+  await until(() => !board.takingOver || performance.now() > atMost, signal);
+  if (debts.size === 0) return;
+  const lingered = performance.now() + lingerMs;
+  await until(() => {
+    const [stale, now] = [board.staleOf(name).size, performance.now()];
+    return stale === debts.size || (stale > 0 && now > lingered) || now > atMost;
+  }, signal);
 }

@@ -15,7 +15,7 @@ export interface TortureReport {
   readonly takeovers: number;
   /** … and how many of those owners woke with a batch in hand. */
   readonly zombies: number;
-  /** … and how many woke with results that were committed and not delivered, and stale by then. */
+  /** … and how many woke with results to deliver of which another had written newer versions meanwhile. */
   readonly debtors: number;
   /** Other changes of a partition's owner. */
   readonly rebalances: number;
@@ -24,7 +24,7 @@ export interface TortureReport {
   readonly results: number;
   readonly differences: number;
   readonly ledger: { readonly balanced: boolean };
-  /** What Cosmos DB saw while it ran: writes over something newer, and frames that wrote and were never committed. */
+  /** What Cosmos DB saw while it ran. */
   readonly fences: FenceFindings;
   /** How long tasks that had work did not move. */
   readonly stalls: {
@@ -43,10 +43,12 @@ export interface TortureReport {
 }
 
 export interface FenceFindings {
-  /** None may be. */
+  /** Writes over something newer, and frames that wrote and were never committed: none may be. */
   readonly breaches: number;
   /** Frames that wrote documents, each of them found in its log. */
   readonly frames: number;
+  /** Writes that would have replaced a newer version by an older one: without any, nothing is said of the fence. */
+  readonly refused: number;
 }
 
 export interface Findings {

@@ -27,7 +27,7 @@ export interface Pause extends Timed {
   /** Such an instance is stopped when it has committed results that it cannot deliver, as Cosmos DB is away. */
   readonly owing: boolean;
   readonly ms: number;
-  /** How much longer at most, when another has committed in its place: until all that it owes is stale. */
+  /** How much longer it waits for all that it owes to be stale when some of it is. */
   readonly lingerMs: number;
   /** Which of the two wakes first, and by how many milliseconds. */
   readonly hostFirst: boolean;

@@ -1,6 +1,8 @@
+import { counted } from "../once/progress.ts";
 import { verdict } from "../once/summary.ts";
 import { createPaint, type Paint, wantsColours } from "../screen/paint.ts";
 import { left, right, whole } from "../screen/text.ts";
+import type { FenceFindings } from "./report.ts";
 import type { FinishedTorture } from "./torture.ts";
 
 const NAME_COLUMNS = 39;
@@ -34,7 +36,7 @@ export function summary({ report, verification, breaches, toothless }: FinishedT
     ["seed", String(report.seed)],
   ];
   const table = [...faults.map((row) => line(row, paint)), "", ...work.map((row) => line(row, paint))];
-  const found = [...verdict(verification, paint), ...fences(report.fences.breaches, breaches, paint)];
+  const found = [...verdict(verification, paint), ...fences(report.fences, breaches, paint)];
   const weak = toothless === undefined ? [] : [`  ${paint.bad("✘")} ${toothless}`];
   return `\n${[...table, "", ...found, ...weak].join("\n")}\n`;
 }
@@ -43,11 +45,10 @@ function line([name, value, remark = ""]: Row, paint: Paint): string {
   return `  ${left(paint.dim(name), NAME_COLUMNS + 2)}${right(value, VALUE_COLUMNS)}  ${paint.dim(remark)}`.trimEnd();
 }
 
-function fences(count: number, first: readonly string[], paint: Paint): string[] {
+function fences({ breaches: count, refused }: FenceFindings, first: readonly string[], paint: Paint): string[] {
   if (count === 0) {
-    return [
-      `  ${paint.accent("✔")} ${paint.bold("0 breaches")}: no stale write, and no document of an uncommitted frame.`,
-    ];
+    const came = `${counted(refused, "stale write")} came and ${refused === 1 ? "was" : "were"} refused`;
+    return [`  ${paint.accent("✔")} ${paint.bold("0 breaches")}: ${came}, and no uncommitted frame wrote a document.`];
   }
   const more = count > first.length ? [`    … and ${whole(count - first.length)} more`] : [];
   return [

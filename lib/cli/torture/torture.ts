@@ -17,6 +17,7 @@ import { logBlobs, openLogs } from "../task-logs.ts";
 import type { Verification } from "../verify/verify.ts";
 import { Cluster, EXPIRY_MS } from "./cluster.ts";
 import { diagnose } from "./diagnosis.ts";
+import { ExtraFlights } from "./extra-flights.ts";
 import { feed } from "./feed.ts";
 import { FenceAudit } from "./fence-audit.ts";
 import { type FaultCounts, inject } from "./inject.ts";
@@ -32,8 +33,7 @@ import { Truce } from "./truce.ts";
 /** Events go on for so long after the last fault, so that nothing ends in the middle of one. */
 const CALM_MS = 1000;
 const LONGEST_LOOK_MS = 1000;
-const TOOTHLESS =
-  "No paused instance woke with results that another had delivered meanwhile: the run proves too little.";
+const TOOTHLESS = "No stale write came that the fence could refuse: the run proves nothing about it.";
 /** Generous, since the machine may have other things to do: what matters is that it ends. */
 const LEAST_DEADLINE_MS = 300_000;
 /** On a machine that is too slow for the faults, publishing slows down: what is left to do at the end stays bounded. */
@@ -81,9 +81,13 @@ class Torture {
   readonly #ended = new AbortController();
   readonly #counts: FaultCounts = { kills: 0, pauses: 0, outages: { azurite: 0, cosmos: 0 } };
   readonly #away = new Set<OutageService>();
-  readonly #fences = new FenceAudit((text) => {
-    this.#journal.note(`breach: ${text}`);
-    this.#progress.step(`${createPaint(wantsColours(process.stderr, process.env)).bad("breach")}  ${text}`);
+  readonly #fences = new FenceAudit({
+    onBreach: (text) => {
+      this.#journal.note(`breach: ${text}`);
+      this.#progress.step(`${createPaint(wantsColours(process.stderr, process.env)).bad("breach")}  ${text}`);
+    },
+    onRefused: (text) => this.#journal.note(text),
+    onOvertaken: (fence, by) => this.#cluster?.board.overtaken(fence, by),
   });
   /** A service has ended by itself. */
   #crippled = false;
@@ -176,7 +180,8 @@ class Torture {
     const { verify } = await import("../verify/verify.ts");
     const verification = await verify({ settings: services.settings, logs: states, documents: true });
     const frames = await this.#fences.compareWithLogs(await logBlobs(services.settings.TidemarkStorage));
-    const fences = { breaches: this.#fences.breaches, frames };
+    const { breaches, refused } = this.#fences;
+    const fences = { breaches, frames, refused };
     const { seed } = this.#options;
     const { board } = cluster;
     const report = makeReport({
@@ -188,7 +193,7 @@ class Torture {
       seconds,
       seed,
     });
-    const toothless = report.debtors > 0 ? undefined : TOOTHLESS;
+    const toothless = refused > 0 || breaches > 0 ? undefined : TOOTHLESS;
     return { report, verification, breaches: this.#fences.first, toothless };
   }
 
@@ -198,16 +203,19 @@ class Torture {
   ): Promise<void> {
     const { rate, noise, seed, kills } = this.#options;
     const enough = new AbortController();
+    const { EventHubConnection, TidemarkStorage } = services.settings;
+    const extraFlights = new ExtraFlights(EventHubConnection, await logBlobs(TidemarkStorage));
     const line = new StatusLine(process.stderr, kills);
     this.#progress.watch(() => line.text({ ...this.#counts, lag: pulse.lag, takeovers: cluster.board.takeovers }));
     const feeding = feed({
-      connectionString: services.settings.EventHubConnection,
+      connectionString: EventHubConnection,
       ...{ rate, noise, seed, signal: AbortSignal.any([enough.signal, this.#ended.signal]) },
       held: () => pulse.lag > MOST_LAG,
       onPublished: (events) => line.published(events),
     });
     const faults = inject({
-      ...{ schedule, cluster, services, logs, truce: new Truce() },
+      ...{ schedule, cluster, services, logs, truce: new Truce(), fences: this.#fences },
+      ...{ extraFlights, onNote: (text: string) => this.#journal.note(text) },
       ...{ signal: this.#ended.signal, away: this.#away, counts: this.#counts },
       onFault: (kind, text) => {
         this.#journal.note(text);

@@ -19,12 +19,23 @@ export interface ItemWrite {
   readonly after: string;
 }
 
+/** A write that was refused because of the document that is stored: 409 or 412. */
+export interface ItemRefusal {
+  readonly container: string;
+  /** The text of the document that is there. */
+  readonly stored: string;
+  /** What was to be written. */
+  readonly refused: JsonObject;
+}
+
 /** Everything the server stores: databases and containers, over one SQLite file (or memory). */
 export class Account {
   readonly databases = new Map<string, Database>();
   readonly now: () => number;
   /** Hears of every document that is written. */
   onWrite: ((write: ItemWrite) => void) | undefined;
+  /** Hears of every document that was not written because of the one that is stored. */
+  onRefusal: ((refusal: ItemRefusal) => void) | undefined;
   readonly #sqlite: DatabaseSync;
   readonly #unitsPerSecond: number | undefined;
   readonly #begin: StatementSync;
@@ -169,7 +180,9 @@ export class Account {
     const record = { number, database: database.id, databaseRid: database.rid, definition, createdAt };
     const container = new Container(this.#sqlite, record, this.now);
     container.throughput = throughputOf(this.#unitsPerSecond, this.now());
-    container.onWrite = (before, after) => this.onWrite?.({ container: container.id, before, after });
+    const { id } = container;
+    container.onWrite = (before, after) => this.onWrite?.({ container: id, before, after });
+    container.onRefusal = (stored, refused) => this.onRefusal?.({ container: id, stored: stored(), refused });
     database.containers.set(container.id, container);
     return container;
   }

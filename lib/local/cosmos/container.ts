@@ -31,6 +31,8 @@ export class Container {
   throughput: Throughput | undefined;
   /** Hears of every document that is written: its text before, undefined when it is new, and after. */
   onWrite: ((before: string | undefined, after: string) => void) | undefined;
+  /** Hears of every document that was refused because of the stored one, whose text is there for the asking. */
+  onRefusal: ((stored: () => string, refused: JsonObject) => void) | undefined;
   readonly #database: DatabaseSync;
   readonly #createdAt: number;
   readonly #etagHead: string;

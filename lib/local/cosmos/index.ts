@@ -1,12 +1,12 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { TidemarkError } from "../../errors.ts";
-import { Account, type ItemWrite } from "./account.ts";
+import { Account, type ItemRefusal, type ItemWrite } from "./account.ts";
 import { throughputOf } from "./container.ts";
 import type { Fault } from "./faults.ts";
 import { type CosmosStats, HttpServer } from "./server.ts";
 
-export type { ItemWrite } from "./account.ts";
+export type { ItemRefusal, ItemWrite } from "./account.ts";
 export type { Fault } from "./faults.ts";
 export type { CosmosRequest } from "./request.ts";
 export type { CosmosStats } from "./server.ts";
@@ -24,6 +24,8 @@ export interface CosmosServerOptions {
   readonly requestUnitsPerSecond?: number;
   /** Hears of every document that is written, before its writer does. */
   readonly onWrite?: (write: ItemWrite) => void;
+  /** Hears of every document that is not written because of the stored one (409, 412), before its writer does. */
+  readonly onRefusal?: (refusal: ItemRefusal) => void;
 }
 
 export interface CosmosServer {
@@ -56,6 +58,7 @@ export async function startCosmosServer(options: CosmosServerOptions = {}): Prom
   const { port = 8081, host = "localhost", dataFile, clock = Date.now, requestUnitsPerSecond } = options;
   const account = openAccount(dataFile, clock, requestUnitsPerSecond);
   account.onWrite = options.onWrite;
+  account.onRefusal = options.onRefusal;
   const http = new HttpServer(account);
   const bound = await listen(http, account, port, host);
   const endpoint = `http://localhost:${bound}/`;

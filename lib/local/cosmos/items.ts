@@ -44,7 +44,7 @@ export function upsertItem(
   const ownKey = checkDocument(container, document, key);
   const row = container.documents.find(ownKey, document.id as string);
   if (row === undefined) return insert(container, ownKey, document, text);
-  checkPreconditions(row, when);
+  heedPreconditions(container, row, when, document);
   return overwrite(container, row, ownKey, document, text);
 }
 
@@ -60,7 +60,7 @@ export function replaceItem(
   const ownKey = checkDocument(container, document, key);
   if (document.id !== id) throw badRequest(`The id "${String(document.id)}" can't replace the item "${id}".`);
   const row = existing(container, ownKey, id);
-  checkPreconditions(row, when);
+  heedPreconditions(container, row, when, document);
   return overwrite(container, row, ownKey, document, text);
 }
 
@@ -126,6 +126,16 @@ function existing(container: Container, key: string, id: string): Row {
   return row;
 }
 
+/** Checks the preconditions of a document that is to be written over another. */
+function heedPreconditions(container: Container, row: Row, when: Preconditions, document: JsonObject): void {
+  try {
+    checkPreconditions(row, when);
+  } catch (refusal) {
+    container.onRefusal?.(() => row.body, document);
+    throw refusal;
+  }
+}
+
 function checkPreconditions(row: Row, { ifMatch, ifNoneMatch }: Preconditions): void {
   if (ifMatch === undefined && ifNoneMatch === undefined) return;
   const etag = etagOf(row);
@@ -136,8 +146,12 @@ function checkPreconditions(row: Row, { ifMatch, ifNoneMatch }: Preconditions): 
 function insert(container: Container, key: string, document: JsonObject, text: string | undefined): Outcome {
   const seq = container.nextSeq();
   const written = render(container, document, text, seq);
-  const inserted = container.documents.insert({ ...written, key, id: document.id as string, seq });
-  if (!inserted) throw conflict();
+  const id = document.id as string;
+  const inserted = container.documents.insert({ ...written, key, id, seq });
+  if (!inserted) {
+    container.onRefusal?.(() => (container.documents.find(key, id) as Row).body, document);
+    throw conflict();
+  }
   container.onWrite?.(undefined, written.body);
   return {
     status: 201,

@@ -10,7 +10,8 @@ let container: Container;
 let news: FenceNews[] = [];
 
 before(async () => {
-  server = await startCosmosServer({ port: 0, onWrite: new FenceWatch((one) => void news.push(one)).wrote });
+  const watch = new FenceWatch((one) => void news.push(one));
+  server = await startCosmosServer({ port: 0, onWrite: watch.wrote, onRefusal: watch.refused });
   server.ensureContainer("analytics", "delays", ["/origin"]);
   client = new CosmosClient(server.connectionString);
   container = client.database("analytics").container("delays");
@@ -67,4 +68,43 @@ test("a frame that is delivered again, and one after the other, are as they shou
   );
   const frames = news.flatMap((one) => (one.kind === "frame" ? [one.fence.s] : []));
   assert.deepEqual(frames, [10, 11]);
+});
+
+test("a document that a newer frame overwrites is told with both frames", async () => {
+  news = [];
+  for (const s of [20, 20, 22]) await write("f", s);
+  await write("f", 5, { g: 2 });
+  const overtaken = news.flatMap((one) => (one.kind === "overtaken" ? [[one.document, one.fence.s, one.by.s]] : []));
+  assert.deepEqual(overtaken, [
+    ["delays: f", 20, 22],
+    ["delays: f", 22, 5],
+  ]);
+});
+
+test("a write that the database refuses is told when it is stale, alone and in a bulk", async () => {
+  await write("g", 30);
+  await write("h", 30, { task: "delays/1" });
+  news = [];
+  const body = (s: number, id = "g") => ({ id, origin: "ORD", _tm: { task: "delays/0", g: 1, s, n: `of ${s}` } });
+  const ifMatch = { accessCondition: { type: "IfMatch", condition: '"of another version"' } };
+  const status = (error: { code: number }) => error.code;
+  assert.equal(await container.items.create(body(28)).catch(status), 409);
+  assert.equal(await container.item("g", "ORD").replace(body(29), ifMatch).catch(status), 412);
+  const answers = await container.items.bulk([
+    { operationType: "Create", partitionKey: "ORD", resourceBody: body(27) },
+    { operationType: "Replace", partitionKey: "ORD", id: "g", ifMatch: '"of another"', resourceBody: body(26) },
+    // None of these is stale: the very frame, a newer one, and one of another task.
+    { operationType: "Create", partitionKey: "ORD", resourceBody: body(30) },
+    { operationType: "Create", partitionKey: "ORD", resourceBody: body(31) },
+    { operationType: "Create", partitionKey: "ORD", resourceBody: body(25, "h") },
+  ]);
+  assert.deepEqual(
+    answers.map(({ statusCode }) => statusCode),
+    [409, 412, 409, 409, 409],
+  );
+  const told = news.map((one) => (one.kind === "refused" ? [one.document, one.fence.task, one.fence.s] : [one.kind]));
+  assert.deepEqual(
+    told,
+    [28, 29, 27, 26].map((s) => ["delays: g", "delays/0", s]),
+  );
 });

@@ -59,26 +59,40 @@ test("what an instance had in hand is over when it is gone", () => {
   assert.equal(board.rebalances, 1);
 });
 
-test("an owner that owes results is a debtor when one of those tasks was taken over, and stale when others went beyond", () => {
-  const board = new Board();
-  opened(board, "a");
-  began(board, "a");
-  board.pauseBegan("a", new Set(["delays/0", "delays/1"]));
-  opened(board, "b");
-  committed(board, "b", 1);
-  assert.deepEqual([board.debtors, board.zombies, board.takingOver], [1, 1, false]);
-  for (const position of [2, 3]) committed(board, "b", position);
-  assert.equal(board.allStale("a"), false, "nobody has gone on with delays/1");
-});
+const DEBT = { generation: 1, confirmed: 4, sequence: 6 };
 
-test("a partition that another had opened before its owner was stopped counts once the other has committed", () => {
+function frame(s: number, { task = "delays/0", g = 1 } = {}) {
+  return { task, g, s, n: `of ${s}` };
+}
+
+test("a paused owner that owes results must have one of those tasks taken over", () => {
   const board = new Board();
   opened(board, "a");
   began(board, "a");
   opened(board, "b");
   assert.deepEqual([board.busy("a"), board.inHand("a")], [false, ["delays/0"]]);
-  board.pauseBegan("a", new Set(["delays/0"]));
-  assert.equal(board.takingOver, true);
-  for (const position of [1, 2, 3]) committed(board, "b", position);
-  assert.deepEqual([board.debtors, board.takingOver, board.allStale("a")], [1, false, true]);
+  board.pauseBegan("a", new Map([["delays/0", DEBT]]));
+  assert.equal(board.takingOver, true, "b had opened the partition before, and has not committed");
+  committed(board, "b", 1);
+  assert.deepEqual([board.takeovers, board.zombies, board.takingOver], [1, 1, false]);
+});
+
+test("what it owes is stale once a frame beyond it has overwritten a document of a frame that it owes", () => {
+  const board = new Board();
+  const stale = () => [...board.staleOf("a")];
+  board.pauseBegan("a", new Map(["delays/0", "delays/1"].map((task) => [task, DEBT])));
+  board.overtaken(frame(4), frame(7));
+  assert.deepEqual(stale(), [], "it has delivered frame 4");
+  board.overtaken(frame(5), frame(6));
+  assert.deepEqual(stale(), [], "it owes both, and delivers both");
+  board.overtaken(frame(7), frame(8));
+  board.overtaken(frame(5, { task: "delays/2" }), frame(7, { task: "delays/2" }));
+  board.overtaken(frame(5, { g: 2 }), frame(7, { g: 2 }));
+  assert.deepEqual(stale(), [], "it owes none of these");
+  board.overtaken(frame(6), frame(7));
+  assert.deepEqual(stale(), ["delays/0"]);
+  board.overtaken(frame(5, { task: "delays/1" }), frame(2, { task: "delays/1", g: 2 }));
+  assert.deepEqual(stale(), ["delays/0", "delays/1"]);
+  board.pauseEnded("a");
+  assert.deepEqual([board.debtors, stale()], [2, []]);
 });

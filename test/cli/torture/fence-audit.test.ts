@@ -7,8 +7,10 @@ import { fenceOf } from "../../../lib/sinks/cosmos/fence.ts";
 import { memoryBlobs } from "../../../lib/testing/memory-blobs.ts";
 import { frameOf, SHAPE, seededWorld, start, TASK } from "../../checkpoint/support.ts";
 
+const DEAF = { onBreach: () => {}, onRefused: () => {}, onOvertaken: () => {} };
+
 function heard(stamps: readonly FrameStamp[]): FenceAudit {
-  const audit = new FenceAudit(() => {});
+  const audit = new FenceAudit(DEAF);
   for (const stamp of stamps) audit.heard({ kind: "frame", fence: fenceOf(stamp) });
   return audit;
 }
@@ -47,7 +49,23 @@ test("frames that were tidied up are no breach, however many there were", async 
 
 test("breaches are counted all, and told up to ten", () => {
   const told: string[] = [];
-  const audit = new FenceAudit((text) => void told.push(text));
+  const audit = new FenceAudit({ ...DEAF, onBreach: (text) => void told.push(text) });
   for (let number = 0; number < 30; number++) audit.heard({ kind: "breach", text: `breach ${number}` });
   assert.deepEqual([audit.breaches, audit.first.length, told.length], [30, 10, 10]);
+});
+
+test("stale writes that were refused are counted all, and told once for each frame", () => {
+  const told: string[] = [];
+  const audit = new FenceAudit({ ...DEAF, onRefused: (text) => void told.push(text) });
+  const refused = (s: number, task: string) => {
+    audit.heard({ kind: "refused", document: "delays: x", fence: { task, g: 1, s, n: "n" } });
+  };
+  for (const s of [5, 5, 5, 7]) refused(s, "delays/0");
+  refused(5, "delays/1");
+  assert.deepEqual(
+    [audit.refused, audit.refusedOf("delays/0"), audit.refusedOf("delays/1"), audit.refusedOf("delays/2")],
+    [5, 4, 1, 0],
+  );
+  assert.deepEqual([audit.breaches, told.length], [0, 3]);
+  assert.equal(told[0], "frame 1-5 of delays/0 is stale and was refused in delays: x");
 });
