@@ -1,26 +1,16 @@
-import type { TaskId, World } from "../engine/ports.ts";
+import type { TaskId } from "../engine/ports.ts";
 import { TidemarkError } from "../errors.ts";
 import { beginLog } from "./begin.ts";
-import type { BlobPort } from "./blob-port.ts";
 import type { CheckpointLog, CheckpointStore, PlanShape, StartPoint } from "./checkpoint-log.ts";
-import type { LogContext } from "./context.ts";
+import { type LogContext, type LogsPlace, logContexts } from "./context.ts";
 import { findLog } from "./discovery.ts";
-import { type CheckpointLimits, DEFAULT_LIMITS } from "./limits.ts";
 import { type Listing, listTask } from "./listing.ts";
-import { LOGS_FOLDER, TaskFolder } from "./names.ts";
 import { peekLog } from "./peek.ts";
-import { reliable } from "./reliable.ts";
 import { resetLog } from "./reset.ts";
 import { assertShapeFits } from "./shape.ts";
 import { takeOver } from "./take-over.ts";
 
-export interface CheckpointStoreOptions {
-  readonly blobs: BlobPort;
-  readonly world: World;
-  /** The folder of all logs; default "checkpoints". */
-  readonly prefix?: string | undefined;
-  readonly limits?: Partial<CheckpointLimits> | undefined;
-}
+export type CheckpointStoreOptions = LogsPlace;
 
 /** A store over blobs, whose logs can be reset. */
 export interface BlobCheckpointStore extends CheckpointStore {
@@ -33,13 +23,7 @@ export interface BlobCheckpointStore extends CheckpointStore {
 
 /** Checkpoint logs on append blobs. */
 export function createCheckpointStore(options: CheckpointStoreOptions): BlobCheckpointStore {
-  const { world, prefix = LOGS_FOLDER } = options;
-  const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const blobs = reliable(options.blobs, world, limits);
-  const contextOf = (task: TaskId): LogContext => {
-    const { pipeline, partition } = task;
-    return { task: { pipeline, partition }, folder: new TaskFolder(prefix, task), blobs, world, limits };
-  };
+  const contextOf = logContexts(options);
   return {
     open: (task, shape, start) => openLog(contextOf(task), shape, start),
     peek: (task) => peekLog(contextOf(task)),

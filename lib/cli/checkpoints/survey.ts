@@ -1,15 +1,10 @@
 import type { BlobItem, ContainerClient } from "@azure/storage-blob";
 import { realWorld } from "../../azure/world.ts";
 import { azureBlobs } from "../../checkpoint/azure-blobs.ts";
-import type { LogContext } from "../../checkpoint/context.ts";
-import {
-  type BlobCheckpointStore,
-  createCheckpointStore,
-  DEFAULT_LIMITS,
-  type LogStatus,
-} from "../../checkpoint/index.ts";
+import { type LogContext, logContexts } from "../../checkpoint/context.ts";
+import { type BlobCheckpointStore, createCheckpointStore, type LogStatus } from "../../checkpoint/index.ts";
 import { listTask, readMarker } from "../../checkpoint/listing.ts";
-import { LOGS_FOLDER, TaskFolder } from "../../checkpoint/names.ts";
+import { LOGS_FOLDER } from "../../checkpoint/names.ts";
 import type { TaskId } from "../../engine/ports.ts";
 import { messageOf, TidemarkError } from "../../errors.ts";
 
@@ -44,10 +39,13 @@ const AT_ONCE = 16;
 export class Survey {
   readonly store: BlobCheckpointStore;
   readonly #container: ContainerClient;
+  readonly #contextOf: (task: TaskId) => LogContext;
 
   constructor(container: ContainerClient) {
     this.#container = container;
-    this.store = createCheckpointStore({ blobs: azureBlobs(container), world: realWorld });
+    const place = { blobs: azureBlobs(container), world: realWorld };
+    this.store = createCheckpointStore(place);
+    this.#contextOf = logContexts(place);
   }
 
   /** Every task that has a log, or had one; by pipeline and partition. */
@@ -89,14 +87,10 @@ export class Survey {
       const reserved = generation > 0 && (await readMarker(this.#contextOf(task), generation)).root === undefined;
       return { ...known, state: reserved ? "reset" : "ended", generation, status, trouble: undefined };
     } catch (thrown) {
-      if (thrown instanceof TidemarkError && thrown.retryable) throw thrown;
+      // That somebody may not read a log, or not now, says nothing of the log.
+      if (thrown instanceof TidemarkError && thrown.code === "UNAVAILABLE") throw thrown;
       return { ...known, state: "unreadable", generation, status: undefined, trouble: messageOf(thrown) };
     }
-  }
-
-  #contextOf(task: TaskId): LogContext {
-    const blobs = azureBlobs(this.#container);
-    return { task, folder: new TaskFolder(LOGS_FOLDER, task), blobs, world: realWorld, limits: DEFAULT_LIMITS };
   }
 }
 

@@ -3,8 +3,16 @@ import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { BlobServiceClient, type ContainerClient } from "@azure/storage-blob";
+import {
+  AccountSASPermissions,
+  BlobServiceClient,
+  type ContainerClient,
+  generateAccountSASQueryParameters,
+  SASProtocol,
+  StorageSharedKeyCredential,
+} from "@azure/storage-blob";
 import { count } from "../../../lib/aggregates/index.ts";
+import { splitConnectionString } from "../../../lib/azure/settings.ts";
 import { azureBlobs } from "../../../lib/checkpoint/azure-blobs.ts";
 import { type BlobCheckpointStore, createCheckpointStore } from "../../../lib/checkpoint/index.ts";
 import { startStorage } from "../../../lib/local/storage/index.ts";
@@ -118,6 +126,24 @@ describe("tidemark checkpoints, on Azurite", () => {
     );
     assert.match(lines[1] as string, /PART +GEN +SEQUENCE +POSITION +WATERMARK +UNCONF +EVENTS +LATE +DEAD +AGE/);
     assert.match(lines[2] as string, /^ +0 +1 +2 +4 +2026-01-01T00:11:00Z +1 +4 +1 +1 +\d+[sm]$/);
+  });
+
+  it("does not take what it must not read for a log that is unreadable", async () => {
+    const { AccountName, AccountKey, BlobEndpoint } = splitConnectionString(storage.connectionString) ?? {};
+    const signature = generateAccountSASQueryParameters(
+      {
+        services: "b",
+        resourceTypes: "sco",
+        permissions: AccountSASPermissions.parse("l"),
+        protocol: SASProtocol.HttpsAndHttp,
+        expiresOn: new Date(Date.now() + 10 * MINUTE),
+      },
+      new StorageSharedKeyCredential(AccountName as string, AccountKey as string),
+    );
+    const connection = `BlobEndpoint=${BlobEndpoint};SharedAccessSignature=${signature}`;
+    const { code, out, err } = await tidemark(["list", "--connection", connection]);
+    assert.deepEqual([code, out], [1, ""]);
+    assert.match(err, /Blob storage refused read of "checkpoints\/(.|\n)*may read, write and delete blobs/);
   });
 
   it("shows the ledger stage by stage, and where the log lies", async () => {
