@@ -1,4 +1,5 @@
 import type { BlobItem, ContainerClient } from "@azure/storage-blob";
+import { blobError } from "../../checkpoint/azure-blobs.ts";
 import type { SideKind } from "../../engine/side-record.ts";
 import { sideBlobName } from "../../sinks/side-output.ts";
 import { parseRecords, type StoredRecord } from "./stored-record.ts";
@@ -14,7 +15,7 @@ export interface Selection {
 /** How many blobs are read at the same time. */
 const AT_ONCE = 16;
 
-/** Reads the selected records, those written last first. A storage account without any has none. */
+/** Reads the selected records, those written last first. A storage account without any has none. Throws UNAVAILABLE. */
 export async function* readRecords(container: ContainerClient, selection: Selection): AsyncGenerator<StoredRecord> {
   const blobs = (await Promise.all(prefixesOf(selection).map((prefix) => list(container, prefix)))).flat();
   blobs.sort((a, b) => writtenAt(b) - writtenAt(a) || (a.name < b.name ? 1 : -1));
@@ -44,7 +45,7 @@ async function list(container: ContainerClient, prefix: string): Promise<BlobIte
     return await Array.fromAsync(container.listBlobsFlat({ prefix }));
   } catch (thrown) {
     if ((thrown as { code?: unknown }).code === "ContainerNotFound") return [];
-    throw thrown;
+    throw blobError("list", prefix, thrown);
   }
 }
 
@@ -58,6 +59,6 @@ async function read(container: ContainerClient, name: string): Promise<string> {
   } catch (thrown) {
     // Old blobs expire; one may do so just now.
     if ((thrown as { statusCode?: unknown }).statusCode === 404) return "";
-    throw thrown;
+    throw blobError("read", name, thrown);
   }
 }

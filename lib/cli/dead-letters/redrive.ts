@@ -3,6 +3,7 @@ import type { RunnableFunction } from "../../azure/runtime.ts";
 import { type CheckpointStore, createCheckpointStore, type LogStatus } from "../../checkpoint/index.ts";
 import { formatRedrive, REDRIVE_LATE_PROPERTY, REDRIVE_PROPERTY } from "../../engine/redrive.ts";
 import { TidemarkError } from "../../errors.ts";
+import { hubError } from "../../sources/hub-error.ts";
 import type { Access } from "../access.ts";
 import { eventTimeNow, latenessOf, obstacleOf, replayOf, updateObstacle } from "./judge.ts";
 import { Redriven } from "./redriven.ts";
@@ -146,8 +147,11 @@ interface Publishing {
 
 /** Publishes records of one partition and notes it request by request. */
 async function publish(records: readonly StoredRecord[], { producer, redriven, late, now }: Publishing): Promise<void> {
+  const { partition } = records[0] as StoredRecord;
   for (let rest = records; rest.length > 0; ) {
-    const sent = await sendLot(producer, rest, late);
+    const sent = await sendLot(producer, rest, late).catch((thrown: unknown) => {
+      throw hubError(thrown, producer.eventHubName, partition);
+    });
     // After a crash before this, they are published once more, and the task drops them.
     await redriven.note(sent, now());
     rest = rest.slice(sent.length);

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { ContainerClient } from "@azure/storage-blob";
+import { blobError } from "../../checkpoint/azure-blobs.ts";
 import type { StoredRecord } from "./stored-record.ts";
 
 /** Where it is noted what was brought back: a blob for each lot that was published. */
@@ -40,15 +41,25 @@ export class Redriven {
     const lot: Lot = { at: at.toISOString(), messages: messages.map(keyOf) };
     const name = `${FOLDER}/${placeOf(first)}/${lot.at.replaceAll(":", "")}-${randomUUID()}.json`;
     const text = JSON.stringify(lot);
-    await this.#container.getBlockBlobClient(name).upload(text, Buffer.byteLength(text));
+    try {
+      await this.#container.getBlockBlobClient(name).upload(text, Buffer.byteLength(text));
+    } catch (thrown) {
+      throw blobError("create", name, thrown);
+    }
   }
 
   async #read(place: string): Promise<Map<string, string>> {
     const found = new Map<string, string>();
-    for await (const { name } of this.#container.listBlobsFlat({ prefix: `${FOLDER}/${place}/` })) {
-      const text = (await this.#container.getBlobClient(name).downloadToBuffer()).toString("utf8");
-      const { at, messages } = JSON.parse(text) as Lot;
-      for (const message of messages) found.set(message, at);
+    let reading = `${FOLDER}/${place}/`;
+    try {
+      for await (const { name } of this.#container.listBlobsFlat({ prefix: reading })) {
+        reading = name;
+        const text = (await this.#container.getBlobClient(name).downloadToBuffer()).toString("utf8");
+        const { at, messages } = JSON.parse(text) as Lot;
+        for (const message of messages) found.set(message, at);
+      }
+    } catch (thrown) {
+      throw blobError("read", reading, thrown);
     }
     return found;
   }

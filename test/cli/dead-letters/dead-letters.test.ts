@@ -104,9 +104,12 @@ describe("tidemark dead-letters, on the local services", () => {
     return (await logs.peek({ pipeline: "orders", partition: "1" }))?.ledger?.stages[0]?.duplicate;
   }
 
-  async function tidemark(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-    const child = spawn(process.execPath, [TIDEMARK, "dead-letters", ...args], {
-      env: { ...process.env, ...environment, NO_COLOR: "1" },
+  /** Runs the command; what is no text are settings that it has in place of the right ones. */
+  async function tidemark(...args: (string | Record<string, string>)[]) {
+    const words = args.filter((one) => typeof one === "string");
+    const settings = args.filter((one) => typeof one !== "string");
+    const child = spawn(process.execPath, [TIDEMARK, "dead-letters", ...words], {
+      env: { ...process.env, ...Object.assign({}, environment, ...settings), NO_COLOR: "1" },
       stdio: ["ignore", "pipe", "pipe"],
     });
     const ended = new Promise<number>((resolve) => child.on("close", (code) => resolve(code ?? -1)));
@@ -148,6 +151,22 @@ describe("tidemark dead-letters, on the local services", () => {
     assert.match(table, /orders\/1\/1 +dead-letter +check +2026-01-01 00:00:10 +order bad is beyond me/);
     const { out } = await tidemark("show", "orders/1/1");
     assert.match(out, /reason +order bad is beyond me(.|\n)*"origin":"till 7"(.|\n)*at .*orders\.ts(.|\n)*"id":"bad"/);
+  });
+
+  it("names what refuses it, and says what to check", async () => {
+    const otherKey = (connection: string) => connection.replace(/(Key=)[^;]+/, "$1bm9uZQ==");
+    const storage = await tidemark("list", "--connection", otherKey(environment.TidemarkStorage as string));
+    assert.equal(storage.code, 1);
+    assert.match(
+      storage.err,
+      /Blob storage refused list of "dead-letters\/"(.|\n)*Check the key of the connection string/,
+    );
+    const { EventHubConnection } = environment;
+    const hub = await tidemark("redrive", "orders/1/1", "--functions", FUNCTIONS, {
+      EventHubConnection: otherKey(EventHubConnection as string),
+    });
+    assert.deepEqual([hub.code, hub.out], [1, ""]);
+    assert.match(hub.err, /Hub "orders" refuses the app.*partition 1\).*Check the key of the connection string/);
   });
 
   it("does nothing in a dry run", async () => {
