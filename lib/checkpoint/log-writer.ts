@@ -117,7 +117,7 @@ export class LogWriter {
         this.#preparing = undefined;
       });
       this.#preparing.catch(() => {});
-      if (wait || this.end.appends >= HARD_APPENDS) await this.#preparing;
+      if (wait || this.end.appends >= this.#context.limits.segmentAppends * LAST_CALL) await this.#preparing;
     }
     return this.#candidate;
   }
@@ -149,5 +149,5 @@ export class LogWriter {
 
 const STATUS_BYTES = 512 * 1024;
 const SNAPSHOT_SHARE = 0.5;
-// The service takes 50,000 blocks a blob.
-const HARD_APPENDS = 45_000;
+/** A segment that is overdue by so many times its appends waits for the next: the service takes 50,000 blocks a blob. */
+const LAST_CALL = 9;

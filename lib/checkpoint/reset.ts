@@ -4,7 +4,7 @@ import { pack } from "./codec.ts";
 import type { LogContext } from "./context.ts";
 import { findLog } from "./discovery.ts";
 import { encodeFrame } from "./frame-format.ts";
-import { type Listing, listTask } from "./listing.ts";
+import { type ListedBlob, type Listing, listTask } from "./listing.ts";
 import { readLastFrame } from "./read-frames.ts";
 import type { Rotation } from "./records.ts";
 import { appendOwn } from "./reliable.ts";
@@ -17,12 +17,11 @@ import { initialStatus } from "./replay.ts";
 export async function resetLog(context: LogContext): Promise<number> {
   for (let attempt = 0; attempt < context.limits.openings; attempt++) {
     const listing = await listTask(context);
-    const { generation } = listing;
-    if (!(await closeSegments(context, listing))) continue;
     // Without a marker there is nothing to end, unless the marker itself was lost.
-    const lost = generation === 0 ? newestGeneration(listing) : generation;
-    await createMarker(context, { generation: lost + 1, root: undefined });
-    return lost;
+    const generation = listing.generation || newestGeneration(listing);
+    if (!(await closeSegments(context, listing, generation))) continue;
+    await createMarker(context, { generation: generation + 1, root: undefined });
+    return generation;
   }
   throw new TidemarkError("UNAVAILABLE", "Others kept writing to the checkpoint log that was to be reset.", {
     ...context.task,
@@ -35,10 +34,10 @@ function newestGeneration({ blobs }: Listing): number {
 }
 
 /** Puts a rotation to nowhere behind the head; false when others wrote meanwhile. */
-async function closeSegments(context: LogContext, listing: Listing): Promise<boolean> {
-  const heads = await headsOf(context, listing);
+async function closeSegments(context: LogContext, listing: Listing, generation: number): Promise<boolean> {
+  const heads = await headsOf(context, listing, generation);
   for (const head of heads) {
-    if (!(await closeSegment(context, listing.generation, head))) return false;
+    if (!(await closeSegment(context, generation, head))) return false;
   }
   return true;
 }
@@ -51,7 +50,7 @@ interface Head {
 }
 
 /** The head of the log; all open segments of a log that cannot be read. */
-async function headsOf(context: LogContext, listing: Listing): Promise<Head[]> {
+async function headsOf(context: LogContext, listing: Listing, generation: number): Promise<Head[]> {
   try {
     const found = await findLog(context, listing);
     const head = found?.chain.at(-1);
@@ -64,13 +63,14 @@ async function headsOf(context: LogContext, listing: Listing): Promise<Head[]> {
   } catch (error) {
     const unreadable = error instanceof TidemarkError && ["LOG_DAMAGED", "LOG_MISSING"].includes(error.code);
     if (!unreadable) throw error;
-    return openSegments(context, listing);
+    const segments = listing.blobs.filter((blob) => blob.kind === "log" && blob.generation === generation);
+    return openSegments(context, segments);
   }
 }
 
-async function openSegments({ blobs }: LogContext, listing: Listing): Promise<Head[]> {
+async function openSegments({ blobs }: LogContext, segments: readonly ListedBlob[]): Promise<Head[]> {
   const heads: Head[] = [];
-  for (const { name, size } of listing.segments) {
+  for (const { name, size } of segments) {
     const last = await readLastFrame(blobs, name, size).catch(() => undefined);
     if (last?.kind === "rotate") continue;
     heads.push({ name, length: size, sequence: last?.sequence ?? 0, status: last?.status ?? NOTHING });

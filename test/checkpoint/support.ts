@@ -1,3 +1,4 @@
+import type { BlobPort } from "../../lib/checkpoint/blob-port.ts";
 import type { PlanShape } from "../../lib/checkpoint/checkpoint-log.ts";
 import type { Frame, LedgerCounts, OutboxEntry, StateContents, StoreChange } from "../../lib/engine/frame.ts";
 import type { TaskId, World } from "../../lib/engine/ports.ts";
@@ -12,7 +13,7 @@ export const SHAPE: PlanShape = {
   ],
 };
 
-export const START = { position: 7, hubCreated: 1_000 };
+export const START = { position: 7, hubCreated: 1_000, partitions: 3 };
 export const start = async () => START;
 
 export const LEDGER: LedgerCounts = {
@@ -40,6 +41,16 @@ export function seededWorld(seed = 1): World {
     },
     random,
   };
+}
+
+/** Lets what happens beside a log come to an end. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** The names of blobs of one kind: "log", "snapshot", "payload" or "generation". */
+export async function namesOf(blobs: BlobPort, kind: string): Promise<string[]> {
+  return (await blobs.list("")).map(({ name }) => name).filter((name) => name.includes(`/${kind}/`));
 }
 
 /** A frame that sets keys of the store "counts". */
