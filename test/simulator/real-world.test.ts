@@ -40,7 +40,7 @@ describe("time and chance", () => {
 describe("a simulated run", () => {
   it("uses no clock, no timer, no chance but its own, and waits for nothing real", async () => {
     const { kinds, breaches } = await simulated();
-    assert.deepEqual(kinds, ["all", "chain", "deadly", "growth", "silence", "straight"]);
+    assert.deepEqual(kinds, ["all", "chain", "deadly", "deadly-results", "growth", "silence", "straight"]);
     assert.deepEqual(breaches, []);
   });
 

@@ -9,6 +9,9 @@ import { commandOf } from "../../lib/testing/simulator/shrink.ts";
 /** Seeds that failed before what they found was mended. */
 const FOUND = [1727, 1841, 3076, 3311];
 
+/** Seeds with holes: beside a loss and a skipped batch, in a chain of hubs, beside a deadly event. */
+const HOLES = [23, 65, 78];
+
 /** The next seeds, from one on, that are about something. */
 function seedsOf(scenario: Scenario, first: number, count: number): readonly number[] {
   const seeds: number[] = [];
@@ -47,6 +50,23 @@ describe("simulated events that end their process", () => {
   it("become one dead letter each, and no other event does", async (t) => {
     const faults = await passes(t, "deadly", 5, 2);
     assert.ok((faults.get("out-of-memory") ?? 0) >= 6 && (faults.get("endless-loop") ?? 0) >= 6);
+  });
+});
+
+describe("simulated results of windows that end their process", () => {
+  it("become one dead letter each, and neither another result nor an event does", async (t) => {
+    const faults = await passes(t, "deadly-results", 6, 3);
+    assert.ok((faults.get("out-of-memory") ?? 0) >= 9 * 4 && (faults.get("endless-loop") ?? 0) >= 6);
+  });
+});
+
+describe("simulated numbers that a hub gives to no event", () => {
+  it("are counted as holes, and as no loss", async () => {
+    for (const seed of HOLES) {
+      const { violations, faults } = await runSeed({ seed });
+      assert.deepEqual(violations, [], commandOf({ seed }));
+      assert.ok((faults["numbers-left-out"] ?? 0) >= 2);
+    }
   });
 });
 

@@ -29,6 +29,10 @@ export function runSeed(options: SeedOptions): Promise<RunResult> {
   }
   const workload = { seed, events: eventsOf(options), partitions };
   if (scenario === "growth") return runApp(growingWorkload(workload), settings, plainFold);
+  if (scenario === "deadly-results") {
+    const app = builtInWorkload({ ...workload, deadlyResults: seed % 3 === 0 ? 2 : 1, scope: "straight" });
+    return runApp(app, settings, plainFold);
+  }
   const deadly = scenario === "deadly" ? (seed % 4 === 0 ? 2 : 1) : 0;
   return runApp(builtInWorkload({ ...workload, deadly, scope: scopeOf(options) }), settings, plainFold);
 }
@@ -38,5 +42,6 @@ const plainFold: Oracle = (cluster, losses) => {
   const names = new Set(cluster.app.functions.map(({ pipeline }) => pipeline.name));
   const partitions = Array.from({ length: hub.partitions }, (_, partition) => hub.history(partition));
   const writesFiles = cluster.files.places.length > 0;
-  return foldWorkload(partitions, losses, { has: (pipeline) => names.has(pipeline), writesFiles });
+  const kills = (result: unknown): boolean => cluster.app.deathOf?.(result) !== undefined;
+  return foldWorkload(partitions, losses, { has: (pipeline) => names.has(pipeline), writesFiles, kills });
 };

@@ -25,6 +25,15 @@ export interface SimEvent {
   readonly partitionKey?: string | undefined;
 }
 
+/** Numbers of a source's partition that no event gets. */
+export interface SimHoles {
+  readonly hub: string;
+  readonly partition: number;
+  /** Milliseconds after the start. */
+  readonly at: number;
+  readonly numbers: number;
+}
+
 /**
  * What a row is about, of which only the last row in a folder counts; undefined: the row counts by itself. `text` is
  * the row as `rowText` writes it.
@@ -37,6 +46,7 @@ export interface SimApp {
   readonly hubs: readonly SimHubOptions[];
   readonly containers: readonly SimContainerOptions[];
   readonly events: readonly SimEvent[];
+  readonly holes?: readonly SimHoles[];
   /** No marker ends the events: what is left closes in silence. */
   readonly endless?: boolean;
   /** A hub that gets more partitions, milliseconds after the start. */

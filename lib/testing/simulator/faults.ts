@@ -46,8 +46,9 @@ export const FAULT_KINDS = [
   // Events that end the process which runs their code; they come with the events and are not drawn.
   "out-of-memory",
   "endless-loop",
-  // A hub gets another partition; not drawn either.
+  // A hub gets another partition, or gives numbers to no event; not drawn either.
   "partitions-added",
+  "numbers-left-out",
   // Operators and time.
   "retention",
   "retention-loss",
@@ -59,7 +60,12 @@ export type FaultKind = (typeof FAULT_KINDS)[number];
 /** Kinds that need a queue. */
 export const QUEUE_KINDS: readonly FaultKind[] = FAULT_KINDS.filter((kind) => /^(queue|message)-/.test(kind));
 
-const NOT_DRAWN: ReadonlySet<FaultKind> = new Set(["out-of-memory", "endless-loop", "partitions-added"] as FaultKind[]);
+const NOT_DRAWN: ReadonlySet<FaultKind> = new Set([
+  "out-of-memory",
+  "endless-loop",
+  "partitions-added",
+  "numbers-left-out",
+] as FaultKind[]);
 
 /** Kinds that happen to a run without wake-ups. */
 export const USUAL_KINDS: readonly FaultKind[] = FAULT_KINDS.filter(

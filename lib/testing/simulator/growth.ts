@@ -41,8 +41,8 @@ async function checkStopped(cluster: Cluster, before: number): Promise<void> {
     began++;
     const isStray = ({ partitionKey: key }: { readonly partitionKey: string | undefined }): boolean =>
       key !== undefined && partitionForKey(key, before) !== partition;
-    const first = hub.history(partition).findIndex(isStray);
-    if (first < 0) continue;
+    const first = hub.history(partition).find(isStray)?.sequenceNumber;
+    if (first === undefined) continue;
     moved++;
     if (status.position > first)
       cluster.watch.violate(`${taskKey(fn, partition)} processed ${first}, whose key has moved`);

@@ -30,6 +30,8 @@ export interface Parts {
   readonly has: (pipeline: "stats" | "legs") => boolean;
   /** Whether any sink writes files; otherwise no rows are expected. */
   readonly writesFiles: boolean;
+  /** Whether the code behind a window ends its process at a result. */
+  readonly kills: (result: unknown) => boolean;
 }
 
 /**
@@ -39,7 +41,7 @@ export interface Parts {
 export function foldWorkload(
   partitions: readonly (readonly HubEvent[])[],
   losses: Losses,
-  { has, writesFiles }: Parts,
+  { has, writesFiles, kills }: Parts,
 ): Expectation {
   const side: string[] = [];
   const stats = new Map<string, unknown>();
@@ -50,7 +52,8 @@ export function foldWorkload(
     if (has("stats")) {
       const ofTask = new Tumbling(TIMES.stats);
       foldStats(kept(events, losses, `stats/${partition}`), ofTask, side);
-      const found = [...ofTask.documents(statsDocument)];
+      const [killing, found] = parted([...ofTask.documents(statsDocument)], ([, document]) => kills(document));
+      for (const _ of killing) side.push(line("dead-letter", "stats", "document", undefined));
       for (const [id, document] of found) stats.set(id, document);
       const rows = writesFiles ? found.map(([, document]) => statsRow(document)) : [];
       files.set(`${STATS_FILES} of stats/${partition}`, rows);
@@ -65,6 +68,11 @@ export function foldWorkload(
     ["routes", routes.documents(({ key: route, values, ...rest }) => ({ route, legs: values.length, ...rest }))],
   ]);
   return { documents, sent: new Map([[LEGS_HUB, sent]]), side: side.sort(), files };
+}
+
+/** Those of which something is true, and the others. */
+function parted<T>(items: readonly T[], isTrue: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(isTrue), items.filter((item) => !isTrue(item))];
 }
 
 function statsDocument({ key, values, ...rest }: Folded) {

@@ -79,6 +79,12 @@ export async function runApp(app: SimApp, settings: SimSettings, oracle: Oracle)
   for (const { hub, partition, at, body, properties = {}, partitionKey } of app.events) {
     scheduler.after(at, () => cluster.hub(hub).publish(partition, { body, properties, partitionKey }));
   }
+  for (const { hub, partition, at, numbers } of app.holes ?? []) {
+    scheduler.after(at, () => {
+      cluster.hub(hub).leaveOut(partition, numbers);
+      faults.happened({ kind: "numbers-left-out" });
+    });
+  }
   const host = new Host(cluster);
   scheduler.after(timeOf(app, MOST_EVENTS), () => faults.hurry());
   scheduler.after(timeOf(app, NEARLY_ALL_EVENTS), () => host.resort());

@@ -17,14 +17,23 @@ export interface SeedOptions {
 }
 
 /**
- * What a seed's run is about: the built-in pipelines, the same with deadly events, windows that close in silence, or a
- * hub that gets another partition.
+ * What a seed's run is about: the built-in pipelines, the same with deadly events or with deadly results of windows,
+ * windows that close in silence, or a hub that gets another partition.
  */
-export type Scenario = "usual" | "deadly" | "silence" | "growth";
+export type Scenario = "usual" | "deadly" | "deadly-results" | "silence" | "growth";
+
+/** Which share of all seeds is about it or one before it. */
+const SHARES: readonly (readonly [Scenario, number])[] = [
+  ["silence", 0.08],
+  ["deadly", 0.115],
+  ["growth", 0.13],
+  ["deadly-results", 0.14],
+];
 
 export function scenarioOf({ seed }: SeedOptions): Scenario {
   const chance = mulberry32(seed ^ 0x5ce7e)();
-  return chance < 0.08 ? "silence" : chance < 0.115 ? "deadly" : chance < 0.13 ? "growth" : "usual";
+  const found = SHARES.find(([, share]) => chance < share);
+  return found?.[0] ?? "usual";
 }
 
 /** Which pipelines a seed has: seldom all, since what they share is little and two runs of a part find more. */
@@ -41,6 +50,7 @@ const HORIZON: Readonly<Record<Scope, Readonly<Record<"usual" | "deadly", number
 };
 const SILENCE_HORIZON = 780;
 const GROWTH_HORIZON = 250;
+const DEADLY_RESULTS_HORIZON = 500;
 
 /** The faults that a seed has. */
 export function faultsOf(options: SeedOptions): readonly Fault[] {
@@ -54,7 +64,8 @@ export function faultsOf(options: SeedOptions): readonly Fault[] {
 function horizonOf(options: SeedOptions): number {
   const scenario = scenarioOf(options);
   if (scenario === "silence") return SILENCE_HORIZON;
-  return scenario === "growth" ? GROWTH_HORIZON : HORIZON[scopeOf(options)][scenario];
+  if (scenario === "growth") return GROWTH_HORIZON;
+  return scenario === "deadly-results" ? DEADLY_RESULTS_HORIZON : HORIZON[scopeOf(options)][scenario];
 }
 
 function kindsOf(scenario: Scenario, options: SeedOptions): readonly FaultKind[] {

@@ -21,6 +21,8 @@ export interface SimHubOptions {
   readonly maxBytes: number;
 }
 
+const NONE: ReadonlySet<number> = new Set();
+
 /** What a message takes beside its body, about. */
 const MESSAGE_OVERHEAD = 24;
 
@@ -34,7 +36,10 @@ export class SimHub {
   readonly asked: number[] = [];
   readonly #scheduler: Scheduler;
   readonly #log: HubEvent[][];
+  /** Numbers that no event has, for partitions that have some. */
+  readonly #holes = new Map<number, Set<number>>();
   readonly #first: number[];
+  readonly #next: number[];
   readonly #catching = new Map<number, number>();
   readonly #waiting: Set<() => void>[];
 
@@ -46,16 +51,33 @@ export class SimHub {
     this.#scheduler = scheduler;
     this.#log = Array.from({ length: partitions }, () => []);
     this.#first = Array.from({ length: partitions }, () => 0);
+    this.#next = Array.from({ length: partitions }, () => 0);
     this.#waiting = Array.from({ length: partitions }, () => new Set());
   }
 
   publish(partition: number, event: Omit<HubEvent, "sequenceNumber" | "enqueuedTime">): void {
     const log = this.#log[partition] as HubEvent[];
-    log.push({ ...event, sequenceNumber: log.length, enqueuedTime: this.#scheduler.now });
-    this.#scheduler.trace(this.name, log.length);
+    const sequenceNumber = this.next(partition);
+    log.push({ ...event, sequenceNumber, enqueuedTime: this.#scheduler.now });
+    this.#next[partition] = sequenceNumber + 1;
+    this.#scheduler.trace(this.name, sequenceNumber + 1);
     const waiting = this.#waiting[partition] as Set<() => void>;
     for (const wake of waiting) wake();
     waiting.clear();
+  }
+
+  /** Gives so many numbers to no event, as the markers of transactions take some. */
+  leaveOut(partition: number, numbers: number): void {
+    const holes = this.#holes.get(partition) ?? new Set();
+    this.#holes.set(partition, holes);
+    const next = this.next(partition);
+    for (let i = 0; i < numbers; i++) holes.add(next + i);
+    this.#next[partition] = next + numbers;
+  }
+
+  /** Numbers that no event ever had. */
+  holes(partition: number): ReadonlySet<number> {
+    return this.#holes.get(partition) ?? NONE;
   }
 
   /** Adds partitions: keys move from now on. */
@@ -63,6 +85,7 @@ export class SimHub {
     for (; this.partitions < partitions; this.partitions++) {
       this.#log.push([]);
       this.#first.push(0);
+      this.#next.push(0);
       this.#waiting.push(new Set());
     }
   }
@@ -80,7 +103,10 @@ export class SimHub {
   /** At most `limit` events from a sequence number on. */
   from(partition: number, sequenceNumber: number, limit: number): readonly HubEvent[] {
     const from = Math.max(sequenceNumber, this.first(partition));
-    return this.history(partition).slice(from, from + limit);
+    const log = this.history(partition);
+    // Without holes, an event stands where its number says.
+    const at = this.#holes.has(partition) ? log.findIndex((event) => event.sequenceNumber >= from) : from;
+    return at < 0 ? [] : log.slice(at, at + limit);
   }
 
   first(partition: number): number {
@@ -88,13 +114,14 @@ export class SimHub {
   }
 
   next(partition: number): number {
-    return this.history(partition).length;
+    return this.#next[partition] as number;
   }
 
   /** Retention removes what is below a sequence number; not the marker that ends the events, or nothing would. */
   expire(partition: number, first: number): void {
-    const ended = this.history(partition).at(-1)?.properties[MARKER_PROPERTY] !== undefined;
-    const end = this.next(partition) - (ended ? 1 : 0);
+    const last = this.history(partition).at(-1);
+    const ended = last?.properties[MARKER_PROPERTY] !== undefined;
+    const end = ended ? last.sequenceNumber : this.next(partition);
     this.#first[partition] = Math.max(this.first(partition), Math.min(first, end));
   }
 
@@ -182,14 +209,15 @@ export class SimHub {
     const log = this.history(Number(partition));
     this.asked[Number(partition)] = this.#scheduler.now;
     const first = this.first(Number(partition));
+    const next = this.next(Number(partition));
     return {
       eventHubName: this.name,
       partitionId: partition,
       beginningSequenceNumber: first,
-      lastEnqueuedSequenceNumber: log.length - 1,
-      lastEnqueuedOffset: String(log.length - 1),
+      lastEnqueuedSequenceNumber: next - 1,
+      lastEnqueuedOffset: String(next - 1),
       lastEnqueuedOnUtc: new Date(log.at(-1)?.enqueuedTime ?? 0),
-      isEmpty: first === log.length,
+      isEmpty: first === next,
     };
   }
 }
@@ -257,9 +285,8 @@ class SimSubscription implements Subscription {
   #startOf(position: Position): number {
     const { sequenceNumber, enqueuedOn, isInclusive } = position;
     if (sequenceNumber !== undefined) return isInclusive ? sequenceNumber : sequenceNumber + 1;
-    const history = this.#hub.history(this.#partition);
-    const after = history.findIndex((event) => event.enqueuedTime > Number(enqueuedOn));
-    return after < 0 ? history.length : after;
+    const after = this.#hub.history(this.#partition).find((event) => event.enqueuedTime > Number(enqueuedOn));
+    return after?.sequenceNumber ?? this.#hub.next(this.#partition);
   }
 
   async #receive(): Promise<void> {

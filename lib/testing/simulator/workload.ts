@@ -8,7 +8,7 @@ import { type Stream, stream } from "../../stream/stream.ts";
 import { tumbling } from "../../stream/window.ts";
 import { mulberry32 } from "../virtual-world.ts";
 import { START_TIME } from "./cluster.ts";
-import type { SimApp, SimEvent } from "./config.ts";
+import type { SimApp, SimEvent, SimHoles } from "./config.ts";
 import type { Death } from "./deadly.ts";
 
 /** What the sources of the built-in workload carry. */
@@ -87,19 +87,23 @@ const Readings = schemaOf(isReading);
 const Legs = schemaOf((value): value is Leg => typeof (value as Leg).route === "string");
 const database = "simulated";
 
-const stats = stream("stats", Readings)
-  .eventTime((reading) => reading.at, { outOfOrder: TIMES.outOfOrder })
-  .dedupe("by-id", (reading) => reading.id, { within: TIMES.within })
-  .map("sound", isSound)
-  .keyBy((reading) => reading.key)
-  .window(tumbling(TIMES.stats.size, { grace: TIMES.stats.grace }))
-  .aggregate("stats", {
-    readings: count(),
-    total: sum((reading) => reading.value),
-    most: max((reading) => reading.value),
-    median: quantile(0.5, (reading) => reading.value),
-  })
-  .map("document", ({ key, ...rest }) => ({ id: `${key}-${Date.parse(rest.windowStart)}`, key, ...rest }));
+function statsThat(emit: "updates" | "final") {
+  return stream("stats", Readings)
+    .eventTime((reading) => reading.at, { outOfOrder: TIMES.outOfOrder })
+    .dedupe("by-id", (reading) => reading.id, { within: TIMES.within })
+    .map("sound", isSound)
+    .keyBy((reading) => reading.key)
+    .window(tumbling(TIMES.stats.size, { grace: TIMES.stats.grace, emit }))
+    .aggregate("stats", {
+      readings: count(),
+      total: sum((reading) => reading.value),
+      most: max((reading) => reading.value),
+      median: quantile(0.5, (reading) => reading.value),
+    })
+    .map("document", ({ key, ...rest }) => ({ id: `${key}-${Date.parse(rest.windowStart)}`, key, ...rest }));
+}
+
+const stats = statsThat("updates");
 
 const statsContainer = cosmos<{ readonly id: string; readonly key: string }>({
   databaseName: database,
@@ -176,6 +180,9 @@ export const PIPELINES: { readonly stats: Pipeline; readonly legs: Pipeline; rea
   routes,
 };
 
+/** The first of them with one result a window: how often one that ends its process is updated would depend on batches. */
+const FINAL_STATS: Pipeline = statsThat("final").to(statsContainer);
+
 /** Which of the pipelines a run has: the one straight to Cosmos DB, the two in a chain over a hub, or all three. */
 export type Scope = "straight" | "chain" | "all";
 
@@ -184,6 +191,8 @@ export interface WorkloadOptions {
   readonly scope?: Scope;
   /** How many events end the process that runs their code. */
   readonly deadly?: number;
+  /** How many windows' results end the process that runs the code behind them; only the pipeline straight to Cosmos DB. */
+  readonly deadlyResults?: number;
   readonly seed: number;
   readonly events: number;
   readonly partitions: number;
@@ -191,8 +200,10 @@ export interface WorkloadOptions {
 
 /** The built-in workload with the events of a seed. */
 export function builtInWorkload(options: WorkloadOptions): SimApp {
-  const { scope = "all" } = options;
-  const straight = { pipeline: statsOfSeed(options.seed), hub: SOURCE_HUB };
+  const { scope = "all", seed, deadly, deadlyResults } = options;
+  const events = drawEvents(options);
+  const straight = { pipeline: deadlyResults ? FINAL_STATS : statsOfSeed(seed), hub: SOURCE_HUB };
+  const killing = drawKilling(options, events);
   const chained = [
     { pipeline: legsOfSeed(options.seed), hub: SOURCE_HUB },
     { pipeline: routes, hub: LEGS_HUB },
@@ -207,10 +218,51 @@ export function builtInWorkload(options: WorkloadOptions): SimApp {
       { database, container: "stats", partitionKey: ["/key"] },
       { database, container: "routes", partitionKey: ["/route"] },
     ],
-    events: drawEvents(options),
+    events,
+    holes: drawHoles(options, events.at(-1)?.at ?? 0),
     rowKeys: { [STATS_FILES]: ({ id }) => String(id) },
-    ...(options.deadly ? { deathOf: (value) => (value as Reading).kills } : {}),
+    ...(deadly || deadlyResults
+      ? { deathOf: (value) => (value as Reading).kills ?? killing.get(resultName(value)) }
+      : {}),
   };
+}
+
+/** Windows whose results end the process, by `resultName`: each of a reading that comes. */
+function drawKilling(
+  { seed, deadlyResults = 0 }: WorkloadOptions,
+  events: readonly SimEvent[],
+): ReadonlyMap<string, Death> {
+  const random = mulberry32(seed ^ 0xdead);
+  const killing = new Map<string, Death>();
+  const readings = deadlyResults === 0 ? [] : events.flatMap(({ body }) => soundReading(body) ?? []);
+  for (let i = 0; i < deadlyResults; i++) {
+    const { key, at } = readings[Math.floor(random() * readings.length)] as Reading;
+    const windowStart = new Date(Math.floor(at / TIMES.stats.size) * TIMES.stats.size).toISOString();
+    killing.set(resultName({ key, windowStart }), random() < 0.7 ? "memory" : "loop");
+  }
+  return killing;
+}
+
+function resultName(value: unknown): string {
+  const { key, windowStart } = value as { readonly key?: string; readonly windowStart?: string };
+  return `${key} ${windowStart}`;
+}
+
+function soundReading(body: Uint8Array): Reading | undefined {
+  const text = Buffer.from(body).toString();
+  const value: unknown = text.length > 1 ? JSON.parse(text) : undefined;
+  return isReading(value) && !value.fails && value.kills === undefined ? value : undefined;
+}
+
+/** In one seed of eight, numbers that no event gets, as transactions take them: between events, or behind the last. */
+function drawHoles({ seed, partitions }: WorkloadOptions, lastAt: number): readonly SimHoles[] {
+  const random = mulberry32(seed ^ 0x401e5);
+  if (random() >= 0.125) return [];
+  const below = (limit: number): number => Math.floor(random() * limit);
+  return Array.from({ length: 2 + below(10) }, (_, index): SimHoles => {
+    const at = index === 0 && random() < 0.5 ? lastAt + below(5_000) : below(lastAt);
+    return { hub: SOURCE_HUB, partition: below(partitions), at, numbers: 1 + below(3) };
+  });
 }
 
 /** Readings of a seed: in bursts, out of order, some of them late, twice, malformed, too large, or failing. */

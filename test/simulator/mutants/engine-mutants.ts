@@ -78,6 +78,34 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     "void gap;",
   ),
   mutant(
+    "holes-behind-a-repair-taken-for-losses",
+    "numbers that no event has are holes, and harmless",
+    "engine/open-task.ts",
+    "if (processor.position < to) processor.skip(to);",
+    "if (processor.position < to) await this.#lose(to, signal);",
+  ),
+  mutant(
+    "holes-between-events-taken-for-losses",
+    "numbers that no event has are holes, and harmless",
+    "engine/open-task.ts",
+    "if (gap !== undefined) await this.#loseBelow(gap.to, signal);",
+    "if (gap !== undefined) await this.#lose(gap.to, signal);",
+  ),
+  mutant(
+    "holes-not-counted",
+    "at the source, position − start = processed + lost + holes + control",
+    "engine/processor.ts",
+    "this.#ledger.source.holes += position - this.#position;",
+    "",
+  ),
+  mutant(
+    "holes-at-the-end-left-to-the-next-event",
+    "a hub that ends with numbers of no event calls for no work for ever",
+    "engine/commits.ts",
+    "if (this.#parts.processor.position > this.#standing.position) await",
+    "if (this.#waiting.length > 0) await",
+  ),
+  mutant(
     "stale-bounds",
     "only a hub that is another one is taken for another one",
     "engine/open-task.ts",
@@ -116,14 +144,13 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     "lateness-by-the-batch",
     "an event is late by the watermark as it was before it, and batches play no part",
     "engine/processor.ts",
-    "    for (const event of events) {\n      this.#ledger.source.holes",
+    "    for (const event of events) this.#next(event);",
     `    for (const event of events) {
       try {
         if (this.#time && !this.#upstream) this.#watermark.observe(eventTimeOf(this.#time, this.#decode(event), event));
       } catch {}
     }
-    for (const event of events) {
-      this.#ledger.source.holes`,
+    for (const event of events) this.#next(event);`,
   ),
   mutant(
     "no-downstream-dedupe",

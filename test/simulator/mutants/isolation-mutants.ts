@@ -43,4 +43,32 @@ export const ISOLATION_MUTANTS: readonly Mutant[] = [
     "const OPENINGS_BEFORE_CARE = 3;",
     "const OPENINGS_BEFORE_CARE = 3_000;",
   ),
+  mutant(
+    "results-never-tried-alone",
+    "a result of a window that ends the process is found as well",
+    "engine/result-runner.ts",
+    "isolation.careful ? await this.#carefully(signal) : processor.emit()",
+    "processor.emit()",
+  ),
+  mutant(
+    "attempts-at-results-not-in-the-frame",
+    "attempts are counted in the log",
+    "engine/result-runner.ts",
+    "await note(isolation.results.begin(processor.emitted, id));",
+    "isolation.results.begin(processor.emitted, id);",
+  ),
+  mutant(
+    "result-blamed-on-its-event",
+    "an event that came through is not condemned for what a window emits behind it",
+    "engine/event-runner.ts",
+    "    if (processor.nextResult === undefined) return commits.append([], signal);\n    await commits.note(isolation.absolve());\n    return undefined;",
+    "    return commits.append([], signal);",
+  ),
+  mutant(
+    "care-for-results-ends-with-the-first",
+    "a result is tried alone until it is known for the culprit, whatever else was emitted before it",
+    "engine/result-isolation.ts",
+    "return emitted < this.#safe ? this.#safe - emitted : carefulRun(emitted - this.#safe);",
+    "return emitted < this.#safe ? this.#safe - emitted : Number.MAX_SAFE_INTEGER;",
+  ),
 ];
