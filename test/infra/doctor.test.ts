@@ -91,6 +91,41 @@ describe("the doctor, on local services,", () => {
     await connections.close();
   });
 
+  test("names each log that cannot be read, one of its own too, beside what is wrong with others", async () => {
+    const connections = new AzureConnections(settingsOf(MANIFEST, services.settings));
+    const logs = await openCheckpoints(connections, "TidemarkStorage", realWorld);
+    const container = (await connections.blobs("TidemarkStorage")).getContainerClient("tidemark");
+    const tasks = ["old-name", "delays", "stranger"].map((pipeline) => ({ pipeline, partition: "2" }));
+    const written: string[] = [];
+    for (const task of tasks) {
+      const log = await logs.open(task, { pipeline: task.pipeline, stages: [] }, async () => ({
+        position: 0,
+        hubCreated: 0,
+      }));
+      const ledger = { source: { start: 0, processed: 1, lost: 0, holes: 0, control: 0 }, stages: [] };
+      const outbox = [{ sink: "out", messages: [1] }];
+      await log.append({ position: 1, watermark: 0, changes: [], ledger, outbox, confirmed: 0 });
+      await log.close();
+      for await (const { name } of container.listBlobsFlat({ prefix: `checkpoints/${task.pipeline}/2/` }))
+        written.push(name);
+    }
+    const segmentOf = (pipeline: string) => written.find((name) => name.includes(`/${pipeline}/2/log/`)) as string;
+    for (const pipeline of ["delays", "old-name"]) {
+      await container.getAppendBlobClient(segmentOf(pipeline)).appendBlock("nonsense", 8);
+    }
+    const { problems } = await look(MANIFEST);
+    assert.equal(problems.length, 3, problems.join("\n"));
+    for (const task of ["delays/2", "old-name/2"]) {
+      assert.ok(
+        problems.some((what) => what.startsWith(`The checkpoint log of ${task} cannot be read: `)),
+        task,
+      );
+    }
+    assert.ok(problems.some((what) => /"stranger", which no function of this app runs; a frame may/.test(what)));
+    for (const name of written) await container.deleteBlob(name);
+    await connections.close();
+  });
+
   test("counts wake-ups, and complains of those that were given up", async () => {
     const [queue, poison] = MANIFEST.queues;
     assert.ok(queue && poison);
@@ -346,6 +381,17 @@ describe("the doctor, on a deployed app,", () => {
       deployed("dev", MANIFEST, () => []),
       { code: "NOT_FOUND" },
     );
+  });
+});
+
+test("a resource manager that does not answer is named, and what to check", async () => {
+  const gone = await serveArm([]);
+  await gone.close();
+  const arm = new Arm(gone.url, async () => "good");
+  await assert.rejects(arm.get("/subscriptions/1", "2025-03-01"), {
+    code: "UNAVAILABLE",
+    retryable: true,
+    message: /^http:\/\/127\.0\.0\.1:\d+ does not answer: .*ECONNREFUSED.*Check/,
   });
 });
 

@@ -1,4 +1,4 @@
-import { TidemarkError } from "../../errors.ts";
+import { messageOf, TidemarkError } from "../../errors.ts";
 
 /** Reads Azure Resource Manager; never writes. */
 export class Arm {
@@ -34,7 +34,11 @@ export class Arm {
 
   async #ask<T>(method: "GET" | "POST", url: string): Promise<T> {
     const headers = { authorization: `Bearer ${await this.#token()}` };
-    const answer = await fetch(url, { method, headers, signal: AbortSignal.timeout(20_000) });
+    const answer = await fetch(url, { method, headers, signal: AbortSignal.timeout(20_000) }).catch(
+      (thrown: unknown) => {
+        throw unanswered(new URL(url).origin, thrown);
+      },
+    );
     if (answer.ok) return (await answer.json()) as T;
     const path = new URL(url).pathname;
     if (answer.status === 401 || answer.status === 403) {
@@ -45,4 +49,13 @@ export class Arm {
     if (answer.status === 404) throw new TidemarkError("NOT_FOUND", `There is no ${path}.`);
     throw new TidemarkError("UNAVAILABLE", `${path} answered ${answer.status}.`, { retryable: answer.status >= 500 });
   }
+}
+
+function unanswered(origin: string, thrown: unknown): TidemarkError {
+  const reason = messageOf((thrown as { readonly cause?: unknown }).cause ?? thrown);
+  return new TidemarkError("UNAVAILABLE", `${origin} does not answer: ${reason}.`, {
+    retryable: true,
+    cause: thrown,
+    fix: "Check the network of this machine, and its proxy.",
+  });
 }

@@ -1,9 +1,9 @@
-import type { CheckpointStore } from "../../../checkpoint/index.ts";
+import { type LogView, Survey } from "../../checkpoints/survey.ts";
 import { type Check, type Context, type Finding, good, problem } from "../check.ts";
 import { hostOf } from "../endpoints.ts";
 import { explain } from "../explain.ts";
 
-/** Are there checkpoint logs that no function goes on with, as after a renaming? */
+/** Can every checkpoint log be read, and are there some that no function goes on with, as after a renaming? */
 export const logsCheck: Check = {
   name: "logs",
   run: async (context) => {
@@ -18,44 +18,38 @@ async function checkLogs(
 ): Promise<Finding[]> {
   if (!connections) return [];
   try {
-    const [{ createCheckpointStore }, { azureBlobs }, { realWorld }] = await Promise.all([
-      import("../../../checkpoint/index.ts"),
-      import("../../../checkpoint/azure-blobs.ts"),
-      import("../../../azure/world.ts"),
-    ]);
     const container = (await connections.blobs(connection)).getContainerClient(name);
     if (!(await container.exists())) return [];
-    const folders = async (prefix: string): Promise<string[]> => {
-      const names: string[] = [];
-      for await (const item of container.listBlobsByHierarchy("/", { prefix })) {
-        if (item.kind === "prefix") names.push(decodeURIComponent(item.name.slice(prefix.length, -1)));
-      }
-      return names;
-    };
-    const store = createCheckpointStore({ blobs: azureBlobs(container), world: realWorld });
+    const survey = new Survey(container);
+    const views = await survey.look(await survey.tasks());
     const own = new Set(manifest.functions.map((fn) => fn.name));
-    const strangers = (await folders(ROOT)).filter((pipeline) => !own.has(pipeline));
-    const findings = strangers.map(async (pipeline) =>
-      judge(pipeline, await waiting(store, pipeline, await folders(`${ROOT}${encodeURIComponent(pipeline)}/`))),
+    const strangers = Map.groupBy(
+      views.filter(({ pipeline }) => !own.has(pipeline)),
+      ({ pipeline }) => pipeline,
     );
-    return [good(`Checkpoint logs are in ${name}.`), ...(await Promise.all(findings))];
+    return [
+      good(`Checkpoint logs are in ${name}.`),
+      ...views.filter(({ state }) => state === "unreadable").map(unreadable),
+      ...[...strangers].map(([pipeline, logs]) => stranger(pipeline, logs)),
+    ];
   } catch (thrown) {
     const host = hostOf(settings, connection, "Blob Storage");
     return [explain(thrown, `Container ${name}`, host, "the role Storage Blob Data Reader on the container")];
   }
 }
 
-const ROOT = "checkpoints/";
-
-/** How many frames of a pipeline are committed and not delivered. */
-async function waiting(store: CheckpointStore, pipeline: string, partitions: readonly string[]): Promise<number> {
-  const logs = await Promise.all(partitions.map((partition) => store.peek({ pipeline, partition })));
-  return logs.reduce((sum, log) => sum + (log?.pendingFrames ?? 0), 0);
+function unreadable({ pipeline, partition, trouble }: LogView): Finding {
+  return problem(
+    `The checkpoint log of ${pipeline}/${partition} cannot be read: ${trouble}`,
+    `\`npx tidemark checkpoints show ${pipeline} ${partition}\` lists its blobs.`,
+  );
 }
 
-function judge(pipeline: string, frames: number): Finding {
+function stranger(pipeline: string, logs: readonly LogView[]): Finding {
   const what = `There are checkpoint logs of a pipeline "${pipeline}", which no function of this app runs`;
-  if (frames === 0) return good(`${what}; all that they hold was delivered.`);
+  const frames = logs.reduce((sum, { status }) => sum + (status?.pendingFrames ?? 0), 0);
+  const all = logs.every(({ state }) => state !== "unreadable") ? "all that they hold" : "what can be read of them";
+  if (frames === 0) return good(`${what}; ${all} was delivered.`);
   return problem(
     `${what}; ${frames === 1 ? "a frame" : `${frames} frames`} may not have been delivered.`,
     `If it was renamed: give it the name "${pipeline}" again, or deploy the old code until it has delivered. A pipeline with another name begins anew.`,
