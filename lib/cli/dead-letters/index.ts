@@ -5,7 +5,7 @@ import { Access } from "../access.ts";
 import { oneOf, wholeNumber } from "../arguments.ts";
 import { createPaint, wantsColours } from "../screen/paint.ts";
 import { whole } from "../screen/text.ts";
-import { countTable, type ListedRecord, recordDetails, recordTable, verdictLines } from "./print.ts";
+import { type ListedRecord, RecordCounts, recordDetails, recordTable, verdictLines } from "./print.ts";
 import { readRecords, type Selection } from "./read-records.ts";
 import { LATE_POLICIES, redriveRecords, type Verdict } from "./redrive.ts";
 import { Redriven } from "./redriven.ts";
@@ -97,22 +97,26 @@ const BOTH = ["dead-letter", "late"] as const;
 async function list(access: Access, values: Values, ids: readonly string[]): Promise<number> {
   const limit = wholeNumber("--limit", values.limit, 1, 1_000_000);
   const container = await access.container();
-  const records = await Array.fromAsync(readRecords(container, selectionOf(values, ids, BOTH)));
-  const redriven = new Redriven(container);
-  const listed = await Promise.all(records.slice(0, values.json ? records.length : limit).map(withFate(redriven)));
+  const counts = new RecordCounts();
+  const records: StoredRecord[] = [];
+  for await (const record of readRecords(container, selectionOf(values, ids, BOTH))) {
+    counts.add(record);
+    if (values.json || records.length < limit) records.push(record);
+  }
+  const listed = await Promise.all(records.map(withFate(new Redriven(container))));
   if (values.json) {
     console.log(JSON.stringify(listed.map(toJson), null, 2));
     return 0;
   }
-  if (records.length === 0) {
+  if (counts.total === 0) {
     console.log("There are none.");
     return 0;
   }
   const paint = createPaint(wantsColours(process.stdout, process.env));
-  const rest = records.length - listed.length;
+  const rest = counts.total - listed.length;
   const more = rest === 0 ? [] : [paint.dim(`  … and ${whole(rest)} older ones (--limit).`)];
   const table = recordTable(listed, process.stdout.columns || 120, paint);
-  console.log([...countTable(records, paint), "", ...table, ...more].join("\n"));
+  console.log([...counts.table(paint), "", ...table, ...more].join("\n"));
   return 0;
 }
 

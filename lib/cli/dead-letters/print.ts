@@ -32,16 +32,27 @@ export function recordTable(rows: readonly ListedRecord[], columns: number, pain
   return [paint.dim(line(headings)), ...cells.map(line)];
 }
 
-/** How many records there are, by pipeline, kind and stage. */
-export function countTable(records: readonly StoredRecord[], paint: Paint): string[] {
-  const groups = Map.groupBy(records, ({ pipeline, kind, stage }) => `${pipeline}: ${kind} in "${stage}"`);
-  return [...groups]
-    .sort(([, a], [, b]) => b.length - a.length)
-    .map(([name, group]) => `${right(whole(group.length), 9)}  ${name}${paint.dim(newest(group))}`);
-}
+/** Counts records by pipeline, kind and stage, of which there may be more than fit into memory. */
+export class RecordCounts {
+  readonly #groups = new Map<string, { count: number; readonly newest: string }>();
+  total = 0;
 
-function newest(group: readonly StoredRecord[]): string {
-  return `, lately: ${cut(firstLine(group[0]?.reason ?? ""), 60)}`;
+  /** Counts one; the newest of a group must come first. */
+  add({ pipeline, kind, stage, reason }: StoredRecord): void {
+    const name = `${pipeline}: ${kind} in "${stage}"`;
+    const group = this.#groups.get(name) ?? { count: 0, newest: cut(firstLine(reason), 60) };
+    group.count++;
+    this.total++;
+    this.#groups.set(name, group);
+  }
+
+  /** How many there are of each, and why the newest. */
+  table(paint: Paint): string[] {
+    const groups = [...this.#groups].sort(([, a], [, b]) => b.count - a.count);
+    return groups.map(
+      ([name, { count, newest }]) => `${right(whole(count), 9)}  ${name}${paint.dim(`, lately: ${newest}`)}`,
+    );
+  }
 }
 
 /** All of one record. */

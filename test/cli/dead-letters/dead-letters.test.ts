@@ -149,6 +149,12 @@ describe("tidemark dead-letters, on the local services", () => {
     const { out: table } = await tidemark("list");
     assert.match(table, /1 {2}orders: dead-letter in "check"/);
     assert.match(table, /orders\/1\/1 +dead-letter +check +2026-01-01 00:00:10 +order bad is beyond me/);
+    const { out: cut } = await tidemark("list", "--limit", "1");
+    assert.match(
+      cut,
+      /1 {2}orders: dead-letter in "check", lately: order bad is beyond me(.|\n)*orders\/1\/2 (.|\n)*1 older/,
+    );
+    assert.doesNotMatch(cut, /orders\/1\/1/);
     const { out } = await tidemark("show", "orders/1/1");
     assert.match(out, /reason +order bad is beyond me(.|\n)*"origin":"till 7"(.|\n)*at .*orders\.ts(.|\n)*"id":"bad"/);
   });
