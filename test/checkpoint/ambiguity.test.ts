@@ -135,6 +135,26 @@ describe("an opening in trouble", () => {
     assert.equal((await store.open(TASK, SHAPE, start)).recovered.sequence, 1);
   });
 
+  it("does not go on from what storage has lost meanwhile", async () => {
+    const blobs = memoryBlobs();
+    const { log } = await troubledLog(blobs);
+    await log.append(frameOf(8, { ORD: 1 }));
+    const hook: BlobHook = async ({ call, blob }, proceed) => {
+      if (call === "append") {
+        const older = Buffer.from(blobs.contents(blob)?.subarray(0, -10) ?? []);
+        await blobs.remove(blob);
+        await blobs.createAppend(blob);
+        await blobs.append(blob, 0, older);
+      }
+      return proceed();
+    };
+    const store = createCheckpointStore({ blobs: blobs.via(hook), world: seededWorld(2) });
+    await assert.rejects(store.open(TASK, SHAPE, start), {
+      code: "LOG_DAMAGED",
+      message: /shorter than what was read/,
+    });
+  });
+
   it("reads on from where it was when the owner keeps writing", async () => {
     const blobs = memoryBlobs();
     const { log: owner } = await troubledLog(blobs);
