@@ -1,5 +1,5 @@
 import type { EventTime, TimeNode } from "../stream/plan.ts";
-import { FARTHEST, parseInstant } from "./instant.ts";
+import { FARTHEST, isoText, parseInstant } from "./instant.ts";
 import type { HubEvent } from "./ports.ts";
 
 /** Reads an event's time in milliseconds since the epoch; throws a plain Error when it has none or an absurd one. */
@@ -20,5 +20,5 @@ function toMilliseconds(time: EventTime): number {
 }
 
 function describe(time: number): string {
-  return Math.abs(time) <= FARTHEST ? new Date(time).toISOString() : String(time);
+  return Math.abs(time) <= FARTHEST ? isoText(time) : String(time);
 }

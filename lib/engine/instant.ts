@@ -7,6 +7,11 @@ const HOUR_MS = 3_600_000;
 /** How far from the epoch a Date can be, in milliseconds. */
 export const FARTHEST = 8.64e15;
 
+/** ISO 8601 in UTC; milliseconds since the epoch. */
+export function isoText(time: number): string {
+  return new Date(time).toISOString();
+}
+
 let day = "";
 let dayMs = Number.NaN;
 

@@ -41,7 +41,7 @@ export class OpenTask {
     const guard = new PartitionGuard(plan, id, ports);
     const start = async (): Promise<StartPoint> => {
       await guard.checkSiblings(bounds);
-      return resolveStart(ports.from, ports.reader, bounds);
+      return resolveStart(id, ports, bounds);
     };
     const log = await ports.checkpoints.open(id, shapeOf(plan), start);
     try {

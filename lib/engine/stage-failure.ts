@@ -1,5 +1,6 @@
 import { messageOf, TidemarkError } from "../errors.ts";
 import type { ErrorPolicy } from "../stream/on-error.ts";
+import { isoText } from "./instant.ts";
 import type { Result } from "./operator.ts";
 import type { TaskId, World } from "./ports.ts";
 
@@ -65,5 +66,5 @@ export class StageFailure extends Error {
 
 /** A result in words: its stage, its key and its time. */
 export function describeResult({ stage, key, timestamp }: Result): string {
-  return `"${stage}" for ${JSON.stringify(key)} at ${new Date(timestamp).toISOString()}`;
+  return `"${stage}" for ${JSON.stringify(key)} at ${isoText(timestamp)}`;
 }

@@ -1,3 +1,4 @@
+import { isoText } from "../engine/instant.ts";
 import type { Bucket, Cell, WindowState } from "./window-state.ts";
 
 /** What a closing frame lets windows emit, one result after the other, earliest window first. */
@@ -47,12 +48,8 @@ export class DueResults {
     if (bucket === undefined) return;
     this.#cells = bucket.fired ? undefined : this.#state.cells(bucket);
     this.#updates = 0;
-    this.windowStart = iso(bucket.start);
-    this.windowEnd = iso(bucket.start + this.#size);
+    this.windowStart = isoText(bucket.start);
+    this.windowEnd = isoText(bucket.start + this.#size);
     this.timestamp = bucket.start + this.#size - 1;
   }
-}
-
-function iso(time: number): string {
-  return new Date(time).toISOString();
 }

@@ -2,7 +2,7 @@ import type { Aggregate } from "../aggregates/aggregate.ts";
 import type { EventContext } from "../engine/context.ts";
 import type { Deferred } from "../engine/effects.ts";
 import type { StoreChange } from "../engine/frame.ts";
-import { FARTHEST } from "../engine/instant.ts";
+import { FARTHEST, isoText } from "../engine/instant.ts";
 import { slotOf } from "../engine/ledger.ts";
 import { Operator, type Result, type StageOpening } from "../engine/operator.ts";
 import { held } from "../engine/watermark.ts";
@@ -88,7 +88,7 @@ class WindowAggregateOperator extends Operator implements Deferred {
     if (end + grace <= context.watermark && !(context.reopens && this.#kept.has(end, context.watermark))) {
       context.effects.count(this.counts.late);
       const because = context.reopens ? "its state is not kept" : "its grace is over";
-      context.late(this.name, value, `its window ended at ${iso(end)} and ${because}`);
+      context.late(this.name, value, `its window ended at ${isoText(end)} and ${because}`);
       return;
     }
     const { key } = context;
@@ -190,8 +190,4 @@ class WindowAggregateOperator extends Operator implements Deferred {
     bucket.fired = true;
     if (bucket.start + size + grace + keep <= this.#watermark) this.#state.drop(bucket);
   }
-}
-
-function iso(time: number): string {
-  return new Date(time).toISOString();
 }

@@ -80,8 +80,8 @@ export class MemoryHub {
       bounds,
       partitionOf: partitionForKey,
       sequenceAt: async (time) => {
-        const log = this.#log(partition);
-        return log.find((event) => event !== undefined && event.enqueuedTime >= time)?.sequenceNumber ?? log.length;
+        const found = this.from(partition, 0).find(({ enqueuedTime }) => enqueuedTime >= time);
+        return found?.sequenceNumber ?? this.next(partition);
       },
       read: async function* (this: MemoryHub, from: number, to: number, limit: number) {
         for (let at = from; at < to; at += limit) {

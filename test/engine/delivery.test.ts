@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createCheckpointStore } from "../../lib/checkpoint/index.ts";
+import { type CheckpointStore, createCheckpointStore } from "../../lib/checkpoint/index.ts";
 import type { SideRecord } from "../../lib/engine/side-record.ts";
 import type { Sink } from "../../lib/engine/sink.ts";
 import { TableCache } from "../../lib/engine/tables.ts";
@@ -117,8 +117,21 @@ test("while a sink is away nothing newer is committed, and the same batch again 
 });
 
 test("where one of several sinks cannot be opened, the others are closed, however often it is tried", async () => {
-  const { open, send } = onePartition();
+  const { open, send, checkpoints } = onePartition();
   let opened = 0;
+  const countedLogs: CheckpointStore = {
+    ...checkpoints,
+    open: async (...args) => {
+      opened++;
+      const log = await checkpoints.open(...args);
+      const close = log.close.bind(log);
+      log.close = () => {
+        opened--;
+        return close();
+      };
+      return log;
+    },
+  };
   const sink = memorySink<Reading>();
   const counted: Sink<Reading> = {
     ...sink,
@@ -134,7 +147,7 @@ test("where one of several sinks cannot be opened, the others are closed, howeve
       };
     },
   };
-  const task = open(readings().to(counted, anySink<Reading>("broken")));
+  const task = open(readings().to(counted, anySink<Reading>("broken")), { checkpoints: countedLogs });
   send(reading(1));
   for (let i = 0; i < 3; i++) await assert.rejects(task.catchUp(SIGNAL), /only a test driver/);
   assert.equal(opened, 0);

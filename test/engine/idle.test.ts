@@ -156,3 +156,13 @@ test("a commit that could not be delivered is remembered when the task next asks
   await driver.run();
   assert.deepEqual(driver.wakeUps, [enqueued + 6 * MINUTE]);
 });
+
+test("a new owner asks to be woken also when it finds nothing to do", async () => {
+  const driver = testDriver(windowed("30s"));
+  await driver.send({ at: START });
+  const due = driver.world.now() + 11 * MINUTE;
+  driver.restart();
+  driver.wakeUps.length = 0;
+  await driver.waitFor("10s");
+  assert.deepEqual(driver.wakeUps, [due]);
+});

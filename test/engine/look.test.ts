@@ -57,3 +57,53 @@ test("within the hour a remembered look spares the log, and with each look at th
   }
   assert.deepEqual([reads[10], reads[11], reads[22], reads[23], reads[35]], [0, 1, 1, 2, 3]);
 });
+
+test("what was delivered calls for rest until the log says so, and waking a task at rest writes nothing", async () => {
+  const { open, send, checkpoints } = onePartition();
+  const task = open(windows.to(memorySink()));
+  send(reading(START), reading(START + 10 * MINUTE));
+  await task.catchUp(SIGNAL);
+  assert.equal((await task.look()).need, "rest");
+  await task.wake(SIGNAL);
+  assert.equal((await task.look()).need, "nothing");
+  const before = await checkpoints.peek(task.id);
+  await task.wake(SIGNAL);
+  assert.equal((await checkpoints.peek(task.id))?.sequence, before?.sequence);
+});
+
+test("a remembered look lasts no longer than until silence makes a result due", async () => {
+  const { world, open, send } = onePartition();
+  const idle = stream("readings", Reading)
+    .eventTime((event) => event.at, { outOfOrder: 0, idle: "1s" })
+    .keyBy(() => "all")
+    .window(tumbling("10m"))
+    .aggregate("stats", { readings: count() });
+  const task = open(idle.to(memorySink()));
+  send(reading(START));
+  await task.catchUp(SIGNAL);
+  await task.wake(SIGNAL);
+  const look = await task.look();
+  assert.deepEqual([look.need, look.idleDue], ["nothing", START + 10 * MINUTE]);
+  world.moveTo(START + 10 * MINUTE - 1);
+  assert.equal(await task.look(look), look);
+  world.moveTo(START + 10 * MINUTE);
+  assert.equal((await task.look(look)).need, "rest");
+});
+
+test("a task that wakes beside a newer owner drops its memory first, and takes over at what that one has done", async () => {
+  const { open, send, checkpoints } = onePartition();
+  const sink = memorySink<{ readings: number }>();
+  const woken = open(windows.to(sink));
+  send(reading(START));
+  await woken.catchUp(SIGNAL);
+  send(reading(START + 1), reading(START + 10 * MINUTE));
+  const newer = open(windows.to(sink));
+  await newer.catchUp(SIGNAL);
+  await woken.wake(SIGNAL);
+  assert.equal((await checkpoints.peek(woken.id))?.position, 3);
+  assert.deepEqual(
+    sink.values.map(({ readings }) => readings),
+    [2],
+  );
+  assert.deepEqual([await woken.holds(), await newer.holds()], [true, false]);
+});

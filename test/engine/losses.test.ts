@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { PartitionReader } from "../../lib/engine/ports.ts";
 import type { TaskPorts } from "../../lib/engine/task.ts";
 import { captureSink } from "../../lib/testing/capture-sink.ts";
 import { onePartition, SIGNAL } from "../support/one-partition.ts";
@@ -102,4 +103,24 @@ test("whatever is lost when, by whom and told by which policy: each number is a 
     }),
     { numRuns: 100 },
   );
+});
+
+test("what retention removes while a gap is being read is lost and told, and no hole", async () => {
+  const { hub, open, publish, values, ranges, status } = await losing();
+  publish(4);
+  const { read, ...rest } = hub.reader(0);
+  const reader: PartitionReader = {
+    ...rest,
+    read: async function* (from, to, limit) {
+      for await (const chunk of read(from, to, limit)) {
+        yield chunk.slice(0, 1);
+        hub.expire(0, 3);
+        return;
+      }
+    },
+  };
+  await open({ reader, onLoss: "continue" }).handle(hub.from(0, 3), SIGNAL);
+  assert.deepEqual([values(), ranges()], [[0, 3], [[1, 2]]]);
+  const { source } = (await status())?.ledger ?? {};
+  assert.deepEqual([source?.lost, source?.holes], [2, 0]);
 });

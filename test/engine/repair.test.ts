@@ -167,3 +167,18 @@ test("where the hub ends with holes, a task that was woken once has nothing more
   assert.equal((await driver.task.look()).need, "nothing");
   assert.equal((await driver.ledger())?.source.holes, 2);
 });
+
+test("a repair ends between two chunks when its time is over, and goes on from there", async () => {
+  const over = new AbortController();
+  const none = readings()
+    .filter("none", ({ value }) => {
+      if (value === 1) over.abort();
+      return value < 0;
+    })
+    .to(anySink<Reading>());
+  const driver = testDriver(none);
+  for (let value = 0; value < 5_000; value++) driver.publish(reading(value, value));
+  await assert.rejects(driver.task.catchUp(over.signal), { name: "AbortError" });
+  assert.equal((await driver.status())?.position, 2_000);
+  assert.equal(await driver.task.catchUp(new AbortController().signal), 3_000);
+});

@@ -164,3 +164,19 @@ test("where several pipelines write the hub, its reader waits for all tasks of e
   await driver.run();
   assert.equal(driver.results().length, 1);
 });
+
+test("a reader with a bound of its own takes no watermark from those who write its hub", async () => {
+  const driver = testDriver(
+    stream("daily", Reading)
+      .eventTime((r) => r.at, { outOfOrder: 0 })
+      .keyBy((r) => r.sensor)
+      .window(tumbling(10))
+      .aggregate("stats", { readings: count() })
+      .to(anySink()),
+  );
+  send(driver, { producer: "p/0", sequence: 1, watermark: 0, event: reading(3) }, 1);
+  send(driver, { producer: "p/0", sequence: 2, watermark: 50 }, 1);
+  send(driver, { producer: "p/0", sequence: 3, watermark: 50, event: reading(4) }, 1);
+  await driver.run();
+  assert.equal(driver.results().length, 0);
+});

@@ -200,10 +200,14 @@ describe("Cosmos DB sink", () => {
 
   it("does not overwrite a document that Tidemark did not write", async () => {
     const { container, sink } = newContainer();
-    await container.items.create(doc("a", 7));
     const owner = await open(sink);
-    await assert.rejects(owner.deliver(owner.frame([doc("a", 1)])), { code: "FOREIGN_DOCUMENT" });
-    assert.equal(await versionOf(container, "a"), 7);
+    const fences = [undefined, "mine", { task: "flights/0" }, { task: "flights/0", g: 1, s: "0", n: "" }];
+    for (const [i, _tm] of fences.entries()) {
+      await container.items.create({ ...doc(`a${i}`, 7), _tm });
+      const refusal = { code: "FOREIGN_DOCUMENT", message: /was not written by Tidemark/ };
+      await assert.rejects(owner.deliver(owner.frame([doc(`a${i}`, 1)])), refusal);
+      assert.equal(await versionOf(container, `a${i}`), 7);
+    }
   });
 
   it("is loud about a frame of equal number and another nonce: the log went back", async () => {
@@ -238,6 +242,15 @@ describe("Cosmos DB sink", () => {
     await container.item("a", "key of a").delete();
     await owner.deliver(owner.frame([doc("a", 2), doc("b", 2)]));
     assert.deepEqual([await versionOf(container, "a"), await versionOf(container, "b")], [2, 2]);
+  });
+
+  it("looks again where somebody has touched its document since, and brings it up to date", async () => {
+    const { container, sink } = newContainer();
+    const owner = await open(sink);
+    await owner.deliver(owner.frame([doc("a", 1)]));
+    await container.item("a", "key of a").patch([{ op: "add", path: "/note", value: "seen" }]);
+    await owner.deliver(owner.frame([doc("a", 2)]));
+    assert.equal(await versionOf(container, "a"), 2);
   });
 
   it("reports refused documents and writes the others", async () => {
@@ -347,16 +360,21 @@ describe("Cosmos DB sink", () => {
     await assert.rejects(open(sink, { connections: several }), { code: "CONFIGURATION", message: /several regions/ });
   });
 
-  it("says what to do when the account refuses the app", async () => {
+  it("says what to do when the account refuses the app, asks with pauses, and opens when that is right", async () => {
     const { sink } = newContainer();
-    server.inject({ status: 401, times: 5, match: ({ path }) => !path.includes("/docs") });
+    let refuses = true;
+    server.inject({ status: 401, times: 100, match: ({ path }) => refuses && !path.includes("/docs") });
     const fresh = localConnections({ cosmos: server.connectionString });
+    const { world, sleeps } = notingWorld();
     const refusal = {
       code: "UNAVAILABLE",
       retryable: true,
       fix: /check the key of the connection string, or the roles/,
     };
-    await assert.rejects(open(sink, { connections: fresh }), refusal);
+    await assert.rejects(open(sink, { connections: fresh, world }), refusal);
+    assert.equal(sleeps.length, 4);
+    refuses = false;
+    await open(sink, { connections: fresh, world });
     await fresh.close();
   });
 
