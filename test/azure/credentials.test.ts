@@ -1,16 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  AccountSASPermissions,
-  AccountSASResourceTypes,
-  AccountSASServices,
-  generateAccountSASQueryParameters,
-  SASProtocol,
-  StorageSharedKeyCredential,
-} from "@azure/storage-blob";
-import { splitConnectionString } from "../../lib/azure/settings.ts";
 import { hastyWorld } from "../support/hasty-world.ts";
+import { signedFor } from "../support/shared-access.ts";
 import { sell, startTills } from "../support/tills.ts";
 
 describe("credentials that are not right any more", () => {
@@ -26,26 +18,6 @@ describe("credentials that are not right any more", () => {
 
   const otherKey = (connection: string) =>
     connection.replace(/(Key=)[^;]+/, `$1${Buffer.from("another key").toString("base64")}`);
-
-  /** The storage account by a signature that is good for so many milliseconds. */
-  function signedFor(milliseconds: number): string {
-    const {
-      AccountName = "",
-      AccountKey = "",
-      BlobEndpoint,
-    } = splitConnectionString(shop.settings.TidemarkStorage) ?? {};
-    const signature = generateAccountSASQueryParameters(
-      {
-        services: AccountSASServices.parse("b").toString(),
-        resourceTypes: AccountSASResourceTypes.parse("sco").toString(),
-        permissions: AccountSASPermissions.parse("rwdlac"),
-        protocol: SASProtocol.HttpsAndHttp,
-        expiresOn: new Date(Date.now() + milliseconds),
-      },
-      new StorageSharedKeyCredential(AccountName, AccountKey),
-    );
-    return `BlobEndpoint=${BlobEndpoint};SharedAccessSignature=${signature}`;
-  }
 
   it("of the hub are named, and what to check", async () => {
     const one = shop.start(world, { EventHubConnection: otherKey(shop.settings.EventHubConnection) });
@@ -79,8 +51,9 @@ describe("credentials that are not right any more", () => {
 
   it("of the storage account expire between two batches: nothing is lost, and the next process goes on", async () => {
     const lifetime = 6_000;
+    const signed = (milliseconds: number) => signedFor(shop.settings.TidemarkStorage, "rwdlac", milliseconds);
     const expiry = Date.now() + lifetime;
-    const one = shop.start(world, { TidemarkStorage: signedFor(lifetime) });
+    const one = shop.start(world, { TidemarkStorage: signed(lifetime) });
     await sell(one, 0, 12);
     await sleep(expiry + 1_100 - Date.now());
     for (let i = 0; i < 2; i++) {
@@ -89,7 +62,7 @@ describe("credentials that are not right any more", () => {
         message: /Blob storage refused \w+ of "checkpoints\/tills\/0\/(.|\n)*Check the key of the connection string/,
       });
     }
-    await sell(shop.start(world, { TidemarkStorage: signedFor(60_000) }), 12, 20);
+    await sell(shop.start(world, { TidemarkStorage: signed(60_000) }), 12, 20);
     assert.deepEqual(await shop.sales(), [5, 5, 5]);
   });
 });

@@ -51,7 +51,7 @@ export async function startTills(published: number) {
     storage,
     settings,
     /** A process of the app. */
-    start: (world: World, other: Partial<typeof settings> = {}): Runtime => {
+    start: (world: World, other: Readonly<Record<string, string>> = {}): Runtime => {
       const runtime = new Runtime({ ...settings, ...other }, world);
       runtimes.push(runtime);
       return runtime;

@@ -3,16 +3,8 @@ import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import {
-  AccountSASPermissions,
-  BlobServiceClient,
-  type ContainerClient,
-  generateAccountSASQueryParameters,
-  SASProtocol,
-  StorageSharedKeyCredential,
-} from "@azure/storage-blob";
+import { BlobServiceClient, type ContainerClient } from "@azure/storage-blob";
 import { count } from "../../../lib/aggregates/index.ts";
-import { splitConnectionString } from "../../../lib/azure/settings.ts";
 import { azureBlobs } from "../../../lib/checkpoint/azure-blobs.ts";
 import { type BlobCheckpointStore, createCheckpointStore } from "../../../lib/checkpoint/index.ts";
 import { startStorage } from "../../../lib/local/storage/index.ts";
@@ -21,6 +13,7 @@ import { tumbling } from "../../../lib/stream/window.ts";
 import { type MemorySink, memorySink } from "../../../lib/testing/memory-sink.ts";
 import { onePartition, SIGNAL } from "../../support/one-partition.ts";
 import { Reading, reading } from "../../support/pipelines.ts";
+import { signedFor } from "../../support/shared-access.ts";
 
 const TIDEMARK = fileURLToPath(new URL("../../../lib/cli/tidemark.mjs", import.meta.url));
 const MINUTE = 60_000;
@@ -129,18 +122,7 @@ describe("tidemark checkpoints, on Azurite", () => {
   });
 
   it("does not take what it must not read for a log that is unreadable", async () => {
-    const { AccountName, AccountKey, BlobEndpoint } = splitConnectionString(storage.connectionString) ?? {};
-    const signature = generateAccountSASQueryParameters(
-      {
-        services: "b",
-        resourceTypes: "sco",
-        permissions: AccountSASPermissions.parse("l"),
-        protocol: SASProtocol.HttpsAndHttp,
-        expiresOn: new Date(Date.now() + 10 * MINUTE),
-      },
-      new StorageSharedKeyCredential(AccountName as string, AccountKey as string),
-    );
-    const connection = `BlobEndpoint=${BlobEndpoint};SharedAccessSignature=${signature}`;
+    const connection = signedFor(storage.connectionString, "l", 10 * MINUTE);
     const { code, out, err } = await tidemark(["list", "--connection", connection]);
     assert.deepEqual([code, out], [1, ""]);
     assert.match(err, /Blob storage refused read of "checkpoints\/(.|\n)*may read, write and delete blobs/);
