@@ -115,7 +115,7 @@ export class EventHubReader implements PartitionReader {
     const { first, next } = await this.bounds();
     if (first >= to) return true;
     if (quiet < this.#quietSeconds) return false;
-    if (next <= Math.max(at, to)) return true;
+    if (next <= to) return true;
     throw this.#withheld(`from ${at} to ${next - 1}`);
   }
 

@@ -28,7 +28,7 @@ export function hubError(thrown: unknown, hub: string, partition: string): Tidem
       fix: "Check the key of the connection string, or the roles of the app's identity on this hub.",
     });
   }
-  return new TidemarkError("UNAVAILABLE", `Hub "${hub}" does not answer: ${messageOf(cause)}.`, {
+  return new TidemarkError("UNAVAILABLE", `Hub "${hub}" does not answer: ${messageOf(cause).replace(/\.$/, "")}.`, {
     partition,
     cause,
     retryable: true,

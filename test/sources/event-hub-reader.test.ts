@@ -124,6 +124,19 @@ describe("the reader of a partition", () => {
     assert.equal(await one.sequenceAt(start + 120_001), 6);
   });
 
+  it("refuses a second receiver of one client on a partition, as something that passes", async () => {
+    await publish("1", 10);
+    const first = reader("1").read(0, 100, 10)[Symbol.asyncIterator]();
+    await first.next();
+    await assert.rejects(reader("1").read(0, 100, 10).next(), {
+      code: "UNAVAILABLE",
+      retryable: true,
+      message: 'Hub "flights" does not answer: Partition already has a subscriber. (partition 1)',
+    });
+    await first.return(undefined);
+    assert.equal((await collect(reader("1").read(0, 10, 10))).flat().length, 10);
+  });
+
   it("stops early without leaving a receiver", async () => {
     await publish("1", 10);
     for await (const chunk of reader("1").read(0, 100, 10)) {
