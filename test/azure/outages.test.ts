@@ -17,6 +17,7 @@ describe("a service that is away for ten minutes, with the way to it cut behind 
   let ways: { readonly database: Way; readonly storage: Way };
   let through: { readonly CosmosConnection: string; readonly TidemarkStorage: string };
   let one: Runtime;
+  let late: Runtime;
   const world = hastyWorld();
 
   before(async () => {
@@ -60,7 +61,8 @@ describe("a service that is away for ten minutes, with the way to it cut behind 
     const tries = await failForTenMinutes(10, 20, refusal);
     assert.ok(tries > 50, `${tries}`);
     // So does a process that begins in the midst of it.
-    await assert.rejects(sell(shop.start(world, through), 10, 20), {
+    late = shop.start(world, through);
+    await assert.rejects(sell(late, 10, 20), {
       code: "UNAVAILABLE",
       retryable: true,
       message: /Blob storage did not answer for sure: create of "tidemark": [^.]/,
@@ -82,5 +84,11 @@ describe("a service that is away for ten minutes, with the way to it cut behind 
     ways.database.mend();
     await sell(one, 20, 30);
     assert.deepEqual(await shop.sales(), [5, 5, 5, 5, 5]);
+  });
+
+  it("is over for a process too that began in the midst of it", async () => {
+    const { sequence } = await standing();
+    await sell(late, 25, 30);
+    assert.deepEqual(await standing(), { position: 30, sequence: sequence + 1, processed: 30 });
   });
 });

@@ -118,10 +118,12 @@ describe("the runtime, on the local services", () => {
 
   it("holds the limits that a function was given, and names the option that raises them", async () => {
     await publish("0", 300, 320);
-    const limited = start().handle({ ...FUNCTION, limits: { frameBytes: 10 } }, ...batch("0", 300, 320));
+    const both = start();
+    const limited = both.handle({ ...FUNCTION, limits: { frameBytes: 10 } }, ...batch("0", 300, 320));
     await assert.rejects(limited, { code: "LIMIT_EXCEEDED", message: /handle\(…, \{ limits: \{ frameBytes \} \}\)/ });
     const log: CommitLine[] = [];
-    await start().handle({ ...FUNCTION, limits: { frameBytes: 100_000 } }, ...batch("0", 300, 320, log));
+    const other = { ...FUNCTION, description: { ...FUNCTION.description, name: "other" } };
+    await both.handle({ ...other, limits: { frameBytes: 100_000 } }, ...batch("0", 300, 320, log));
     assert.equal(log.at(-1)?.position, 320);
     const limits = { frameBytes: 2_048, pendingFrames: 5 };
     const pipeline = stream("limited", Order)

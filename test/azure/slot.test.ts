@@ -70,3 +70,29 @@ test("what waits for its commit stays when another owner has come, and is commit
     [1, 2],
   );
 });
+
+test("what the hub's retention has removed is told, with how many there are", async () => {
+  const world = new Clock(START);
+  const { hub, open, send } = onePartition(world);
+  const { sink } = captureSink<Reading>("out", { kind: "memory", name: "out" });
+  const pipeline = readings().to(sink);
+  await open(pipeline).catchUp(SIGNAL);
+  const said: unknown[] = [];
+  const slot = new Slot((ports) => open(pipeline, { ...ports, onLoss: "continue" }), {
+    world,
+    stop: SIGNAL,
+    restAfter: undefined,
+    patience: 10 * SECOND,
+    wakeAt: async (time) => time,
+    running: () => undefined,
+    log: SILENT,
+  });
+  send(reading(1), reading(2), reading(3));
+  hub.expire(0, 2);
+  const log = { ...SILENT, warn: (text: unknown) => said.push(text) };
+  await slot.handle(hub.from(0, 2), log);
+  await slot.handle(hub.from(0, 2), log);
+  assert.deepEqual(said, [
+    'Partition 0 of "readings" has lost 2 events to the hub\'s retention; a dead letter has their numbers.',
+  ]);
+});

@@ -29,7 +29,7 @@ const QUEUE = "tidemark-wake-ups";
 /** Event time has nothing to do with the clock. */
 const START = Date.UTC(2001, 0, 1);
 /** A window closes when the hub has been silent for as long: its only event is at its beginning. */
-const WINDOW = 1_000;
+const WINDOW = 2_000;
 
 const pipelineOf = (name: string, options: { outOfOrder: 0; idle?: "500ms" }) =>
   stream(name, z.object({ at: z.number(), place: z.string() }))

@@ -157,6 +157,29 @@ describe("a log of several blobs", () => {
     }
   });
 
+  it("is refused when an older snapshot lies in the place of the newest", async () => {
+    const older: Buffer[] = [];
+    const hook: BlobHook = async ({ call, blob }, proceed) => {
+      if (call === "remove" && blob.includes("/snapshot/")) older.push(Buffer.from(blobs.contents(blob) as Buffer));
+      return proceed();
+    };
+    const blobs = memoryBlobs();
+    const store = createCheckpointStore({ blobs: blobs.via(hook), world: seededWorld(1), limits: SMALL });
+    const log = await store.open(TASK, SHAPE, start);
+    for (let position = 8; position < 40; position++) {
+      await log.append(frameOf(position, { [`k${position % 3}`]: position }));
+      await settle();
+    }
+    await log.close();
+    const [newest = ""] = await namesOf(blobs, "snapshot");
+    await blobs.remove(newest);
+    await blobs.createAppend(newest);
+    await blobs.append(newest, 0, older.at(-1) as Buffer);
+    const { code, message } = await refusal(blobs);
+    assert.equal(code, "LOG_DAMAGED");
+    assert.match(message, /the snapshot is not the one that the log refers to/);
+  });
+
   it("is refused when a blob of another task or of another generation lies in its place", async () => {
     const blobs = await longLog(false);
     const other = { pipeline: "delays", partition: "1" };

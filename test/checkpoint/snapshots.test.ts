@@ -89,6 +89,22 @@ describe("a snapshot", () => {
     await assert.rejects(storeOf(blobs, 2).open(TASK, SHAPE, start), { code: "LOG_DAMAGED" });
   });
 
+  it("keeps nothing of keys that were deleted", async () => {
+    const blobs = memoryBlobs();
+    const log = await storeOf(blobs, 1).open(TASK, SHAPE, start);
+    for (let round = 0; round < 5; round++) {
+      const keys = Array.from({ length: 300 }, (_, n) => `round-${round}-key-${n}`);
+      for (const value of [1, undefined]) {
+        const entries = keys.flatMap((key) => [key, value]);
+        await log.append(frameOf(8 + round, {}, { changes: [{ store: "a", bucket: 0, entries }] }));
+        await settle();
+      }
+    }
+    await commit(log, 20, 40);
+    const sizes = (await blobs.list("")).filter(({ name }) => name.includes("/snapshot/")).map(({ size }) => size);
+    assert.ok(sizes.length > 0 && Math.max(...sizes) < 2_000, `${sizes}`);
+  });
+
   it("of a large state is not made anew for every few frames", async () => {
     const limits = { segmentAppends: 10_000, tailBytes: 4_000, sliceItems: 1_000 };
     const entries = Array.from({ length: 4_000 }, (_, n) => [`key-${n}`, Math.imul(n, 2_654_435_761)]).flat();
