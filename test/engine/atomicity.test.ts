@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { count } from "../../lib/aggregates/index.ts";
 import { tumbling } from "../../lib/stream/window.ts";
 import { testDriver } from "../../lib/testing/index.ts";
+import { ProcessDied, withDeadly } from "../support/deadly.ts";
 import { anySink, type Reading, reading, readings } from "../support/pipelines.ts";
 
 const explode = (r: Reading): Reading => {
@@ -126,4 +127,27 @@ test("what is thrown and has no text makes a dead letter too", async () => {
   await driver.send(reading(2, 2));
   assert.equal(driver.results().length, 1);
   assert.equal(driver.deadLetters()[0]?.reason, "object without a text");
+});
+
+test("where the engine itself fails in the middle of an event, the memory is dropped, and all begins again from the log", async () => {
+  let failures = 1;
+  const failing = withDeadly(
+    readings()
+      .keyBy((r) => r.sensor)
+      .window(tumbling(10))
+      .aggregate("stats", { readings: count() })
+      .to(anySink()),
+    "first",
+    ({ value }: Reading) => value === 2 && failures-- > 0,
+  );
+  const driver = testDriver(failing);
+  for (const value of [1, 2, 3]) driver.publish(reading(1, value));
+  await assert.rejects(driver.run(), ProcessDied);
+  driver.rewind(0);
+  await driver.run();
+  await driver.advanceTo("end");
+  assert.deepEqual(
+    driver.results<{ readings: number }>().map((r) => r.readings),
+    [3],
+  );
 });

@@ -13,6 +13,15 @@ test("large events do not wait for more than 64 MB of them", async () => {
   assert.equal((await driver.status())?.position, 68);
 });
 
+test("no more than 50,000 events wait", async () => {
+  const driver = testDriver(plain(), { commitEvery: "1h" });
+  for (let value = 0; value < 49_999; value++) driver.publish(reading(value, value, "a", "r"));
+  await driver.run();
+  assert.equal((await driver.status())?.position, 0);
+  await driver.send(reading(1, 1));
+  assert.equal((await driver.status())?.position, 50_000);
+});
+
 test("several batches share one commit, and nothing leaves before it", async () => {
   const driver = testDriver(plain(), { commitEvery: "5s" });
   await driver.send(reading(1, 1));

@@ -152,3 +152,50 @@ test("where one of several sinks cannot be opened, the others are closed, howeve
   for (let i = 0; i < 3; i++) await assert.rejects(task.catchUp(SIGNAL), /only a test driver/);
   assert.equal(opened, 0);
 });
+
+test("a delivery that fails at one sink is over when it has come to its end at all", async () => {
+  const { open, send } = onePartition();
+  const answer = Promise.withResolvers<void>();
+  const memory = memorySink<Reading>("slow");
+  const slow: Sink<Reading> = {
+    ...memory,
+    open: async (context) => {
+      const task = await memory.open(context);
+      const deliver: typeof task.deliver = async (...delivery) => {
+        await answer.promise;
+        return task.deliver(...delivery);
+      };
+      return { ...task, prepare: (value) => value, accept: (value) => value, deliver };
+    },
+  };
+  const away = captureSink<Reading>("away", { kind: "memory", name: "away" }, () => true);
+  send(reading(1));
+  let over = false;
+  const failing = open(readings().to(away.sink, slow))
+    .catchUp(SIGNAL)
+    .finally(() => {
+      over = true;
+    });
+  failing.catch(() => undefined);
+  for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+  assert.equal(over, false);
+  answer.resolve();
+  await assert.rejects(failing, { code: "UNAVAILABLE" });
+  assert.equal(memory.values.length, 1);
+});
+
+test("a sink is told how many tasks its pipeline has", async () => {
+  const { hub, open } = onePartition();
+  hub.addPartitions(3);
+  const told: number[] = [];
+  const memory = memorySink<Reading>();
+  const sink: Sink<Reading> = {
+    ...memory,
+    open: (context) => {
+      told.push(context.tasks);
+      return memory.open(context);
+    },
+  };
+  await open(readings().to(sink)).catchUp(SIGNAL);
+  assert.deepEqual(told, [4]);
+});

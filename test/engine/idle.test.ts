@@ -4,7 +4,7 @@ import { z } from "zod";
 import { count } from "../../lib/aggregates/index.ts";
 import { stream } from "../../lib/stream/stream.ts";
 import { tumbling } from "../../lib/stream/window.ts";
-import { testDriver } from "../../lib/testing/index.ts";
+import { type TestDriver, testDriver } from "../../lib/testing/index.ts";
 import { anySink } from "../support/pipelines.ts";
 
 const MINUTE = 60_000;
@@ -166,3 +166,18 @@ test("a new owner asks to be woken also when it finds nothing to do", async () =
   await driver.waitFor("10s");
   assert.deepEqual(driver.wakeUps, [due]);
 });
+
+for (const [what, goOn] of [
+  ["an event", (driver: TestDriver) => driver.send({ at: START + 20 * MINUTE })],
+  ["a marker", (driver: TestDriver) => driver.advanceTo(START + 19 * MINUTE)],
+] as const) {
+  test(`${what} that goes beyond what silence did is where the next silence begins`, async () => {
+    const driver = testDriver(windowed("30s"));
+    await driver.send({ at: START + 12 * MINUTE });
+    await driver.waitFor("5m");
+    await goOn(driver);
+    assert.equal(driver.results().length, 0);
+    await driver.waitFor("1m");
+    assert.equal(driver.results().length, 1);
+  });
+}

@@ -36,10 +36,12 @@ test("a loss that stops the task is in one dead letter, however often the batch 
   let task = open();
   for (let i = 0; i < 6; i++) {
     if (i % 2 === 0) task = open();
+    const before = await status();
     await assert.rejects(task.handle(hub.from(0, 3), SIGNAL), {
       code: "EVENTS_LOST",
       message: /sequence numbers 1 to 2.*dead letter has the range/,
     });
+    if (i % 2 === 1) assert.equal((await status())?.sequence, before?.sequence, "told once, and written once");
   }
   assert.deepEqual(ranges(), [[1, 2]]);
   assert.match(side[0]?.reason ?? "", /events lost/);
@@ -74,6 +76,26 @@ test("an owner that stopped before a loss gives way to one that was told to cont
   await open({ onLoss: "continue" }).catchUp(SIGNAL);
   await stopped.handle(hub.from(0, 2), SIGNAL);
   assert.deepEqual(values(), [2]);
+});
+
+test("an owner that was fenced takes what another has processed for no loss, and takes over when that one has stopped", async () => {
+  const { hub, open, publish, values, ranges } = await losing();
+  publish(1);
+  const reader = hub.reader(0);
+  const inCircles = new AbortController();
+  let asked = 0;
+  const bounds = () => {
+    if (++asked > 50) inCircles.abort(new Error("it goes round in circles"));
+    return reader.bounds();
+  };
+  const fenced = open({ onLoss: "continue", reader: { ...reader, bounds } });
+  await fenced.handle(hub.from(0, 0), SIGNAL);
+  publish(2);
+  await open().catchUp(SIGNAL);
+  publish(2);
+  hub.expire(0, 4);
+  await fenced.handle(hub.from(0, 4), inCircles.signal);
+  assert.deepEqual([values(), ranges()], [[0, 1, 2, 4], [[3, 3]]]);
 });
 
 test("whatever is lost when, by whom and told by which policy: each number is a result or in one dead letter", async () => {

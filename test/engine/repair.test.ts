@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { HubEvent } from "../../lib/engine/ports.ts";
+import type { HubEvent, World } from "../../lib/engine/ports.ts";
 import type { Task } from "../../lib/engine/task.ts";
 import { testDriver } from "../../lib/testing/index.ts";
+import { memorySink } from "../../lib/testing/memory-sink.ts";
+import { VirtualWorld } from "../../lib/testing/virtual-world.ts";
+import { onePartition, SIGNAL, START } from "../support/one-partition.ts";
 import { anySink, type Reading, reading, readings } from "../support/pipelines.ts";
 
 const plain = () => readings().to(anySink<Reading>());
+const toMemory = () => readings().to(memorySink<Reading>());
 const values = (driver: ReturnType<typeof testDriver>) => driver.results<Reading>().map((r) => r.value);
 
 test("what the trigger left out is read from the hub before newer events", async () => {
@@ -59,6 +63,22 @@ test("a hub created anew under the same name is not mistaken for the old one", a
   driver.restart();
   driver.hub.created += 60_000;
   await assert.rejects(driver.send(reading(2, 2)), { code: "HUB_RECREATED" });
+});
+
+test("nor is a hub taken for another one that does not know yet of the newest events that it gave", async () => {
+  const { hub, open, send, checkpoints } = onePartition();
+  const reader = hub.reader(0);
+  let behind = 0;
+  const bounds = async () => {
+    const known = await reader.bounds();
+    return { ...known, next: known.next - behind };
+  };
+  const task = open(toMemory(), { reader: { ...reader, bounds } });
+  send(reading(1), reading(2));
+  await task.handle(hub.from(0, 0), SIGNAL);
+  behind = 1;
+  await task.wake(SIGNAL);
+  assert.equal((await checkpoints.peek(task.id))?.position, 2);
 });
 
 test("nor are its events taken for duplicates by a task that was open all the time", async () => {
@@ -181,4 +201,38 @@ test("a repair ends between two chunks when its time is over, and goes on from t
   await assert.rejects(driver.task.catchUp(over.signal), { name: "AbortError" });
   assert.equal((await driver.status())?.position, 2_000);
   assert.equal(await driver.task.catchUp(new AbortController().signal), 3_000);
+});
+
+test("an owner that was fenced waits for as long as the new one moves, and takes nothing over that it has done", async () => {
+  const world = new VirtualWorld(START);
+  const { hub, open, send, checkpoints } = onePartition(world);
+  const memory = memorySink<Reading>();
+  const newer = open(readings().to(memory));
+  const next = async () => {
+    const { position = 0 } = (await checkpoints.peek(newer.id)) ?? {};
+    await newer.handle(hub.from(0, position).slice(0, 1), SIGNAL);
+  };
+  const pauses: number[] = [];
+  const waiting: World = {
+    now: () => world.now(),
+    random: () => world.random(),
+    nonce: () => world.nonce(),
+    sleep: (milliseconds) => {
+      pauses.push(milliseconds);
+      return next();
+    },
+  };
+  const fenced = open(readings().to(memory), { world: waiting });
+  await fenced.catchUp(SIGNAL);
+  for (let value = 0; value < 6; value++) send(reading(value, value));
+  await next();
+  await fenced.handle(hub.from(0, 0), SIGNAL);
+  assert.deepEqual(
+    memory.values.map(({ value }) => value),
+    [0, 1, 2, 3, 4, 5],
+  );
+  assert.ok(await newer.holds());
+  assert.equal(pauses.length, 5);
+  assert.ok(pauses.every((pause) => pause >= 2_000 && pause < 4_000));
+  assert.equal(new Set(pauses).size, 5, "by chance, so that two of them do not meet again");
 });

@@ -98,6 +98,30 @@ test("a plan without a sink for which values wait is refused, and taken once the
   await open(memorySink()).catchUp(SIGNAL);
 });
 
+test("what a sink remembers beside that does not hold it in the plan", async () => {
+  const { open, send } = partition();
+  const memory = memorySink<Reading>("counting");
+  const counting: Sink<Reading> = {
+    ...memory,
+    open: async (context) => {
+      const task = await memory.open(context);
+      const { prepare } = task;
+      return {
+        ...task,
+        prepare,
+        accept: () => undefined,
+        deliver: task.deliver,
+        close: task.close,
+        changes: () => ["n", 1],
+      };
+    },
+  };
+  send(reading(START, 1));
+  await open(counting).catchUp(SIGNAL);
+  send(reading(START, 2));
+  assert.equal(await open(memorySink()).catchUp(SIGNAL), 1);
+});
+
 test("a sink may let go of more values at once than a call takes arguments", async () => {
   const MANY = 200_000;
   const { open, send } = partition();

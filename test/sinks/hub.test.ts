@@ -312,6 +312,8 @@ describe("hub sink", () => {
         [4, 5, undefined],
       ],
     );
+    const next = await owner.deliver(owner.frame([leg(route, 4)], 5));
+    assert.deepEqual(next.refused, [], "it is told once");
     await to.close();
     await small.stop();
   });
