@@ -1,6 +1,7 @@
 import type { TaskId } from "../engine/ports.ts";
 import { resetCommand } from "../engine/reset-command.ts";
 import { TidemarkError } from "../errors.ts";
+import { taskOfBlob } from "./names.ts";
 
 /** LOG_DAMAGED, naming the blob and the byte where the damage begins. */
 export function damaged(what: string, blob: string, offset: number): TidemarkError {
@@ -8,9 +9,15 @@ export function damaged(what: string, blob: string, offset: number): TidemarkErr
     "LOG_DAMAGED",
     `The checkpoint log is damaged: ${what}, in blob "${blob}" at byte ${offset}.`,
     {
-      fix: `Restore the blob from a backup, or reset the task's log (${resetCommand()}) and replay from the hub.`,
+      ...taskOfBlob(blob),
+      fix: `Restore the blob from a backup, or reset the task's log (${resetOf(blob)}) and replay from the hub.`,
     },
   );
+}
+
+function resetOf(blob: string): string {
+  const { pipeline, partition } = taskOfBlob(blob) ?? {};
+  return resetCommand(pipeline, partition);
 }
 
 /** Where in a task's log something stands. */
@@ -41,7 +48,8 @@ export function unknownForm(what: string, { task, blob, offset }: LogPlace): Tid
 /** LOG_MISSING: a blob that must exist does not. */
 export function missing(blob: string, why: string): TidemarkError {
   return new TidemarkError("LOG_MISSING", `Blob "${blob}" of the checkpoint log is missing: ${why}.`, {
-    fix: `Restore the deleted blobs (soft delete, backup), or reset the task's log (${resetCommand()}) and replay from the hub.`,
+    ...taskOfBlob(blob),
+    fix: `Restore the deleted blobs (soft delete, backup), or reset the task's log (${resetOf(blob)}) and replay from the hub.`,
   });
 }
 

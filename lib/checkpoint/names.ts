@@ -55,6 +55,15 @@ export class TaskFolder {
   }
 }
 
+/** The task that a blob of this name belongs to; undefined when it is no blob of a log. */
+export function taskOfBlob(name: string): TaskId | undefined {
+  const [, pipeline, partition] = OF_A_LOG.exec(name) ?? [];
+  if (pipeline === undefined || partition === undefined) return undefined;
+  return { pipeline: decodeURIComponent(pipeline), partition: decodeURIComponent(partition) };
+}
+
+const OF_A_LOG = /([^/]+)\/([^/]+)\/(?:generation\/\d+|(?:log|snapshot|payload)\/\d+\/\d+-[0-9a-f]+)$/;
+
 /** Lower-case hexadecimal. */
 export function hexOf(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");

@@ -61,7 +61,10 @@ describe("a damaged log", () => {
     const { blobs, name } = await writtenLog();
     await blobs.remove(name);
     const store = storeOf(blobs, 2);
-    await assert.rejects(store.open(TASK, SHAPE, start), { code: "LOG_MISSING", message: new RegExp(name) });
+    await assert.rejects(store.open(TASK, SHAPE, start), {
+      code: "LOG_MISSING",
+      message: new RegExp(`${name}.*pipeline "delays", partition 0.*checkpoints reset delays 0`),
+    });
     await assert.rejects(store.peek(TASK), { code: "LOG_MISSING" });
   });
 

@@ -207,7 +207,7 @@ describe("tidemark checkpoints, on Azurite", () => {
     await blob.create();
     await blob.appendBlock("nonsense".repeat(100), 800);
     const damaged = task("2", "broken");
-    await assert.rejects(damaged.wake(SIGNAL), /reset the task's log \(`npx tidemark checkpoints reset PIPELINE/);
+    await assert.rejects(damaged.wake(SIGNAL), /reset the task's log \(`npx tidemark checkpoints reset broken 2`\)/);
     assert.match((await tidemark(["list"])).out, /partition 2 is unreadable: .*damaged(.|\n)*readings/);
     const { code, out } = await tidemark(["reset", "broken", "2", "--yes"]);
     assert.deepEqual([code, out.slice(0, 36)], [0, "broken/2: generation 1 has ended; ge"]);

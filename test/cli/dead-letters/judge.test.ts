@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { count } from "../../../lib/aggregates/index.ts";
-import { obstacleOf } from "../../../lib/cli/dead-letters/judge.ts";
+import { obstacleOf, replayOf } from "../../../lib/cli/dead-letters/judge.ts";
 import { parseRecords } from "../../../lib/cli/dead-letters/stored-record.ts";
 import { sideRecordLine } from "../../../lib/sinks/side-output/line.ts";
 import { tumbling } from "../../../lib/stream/window.ts";
@@ -61,4 +61,23 @@ test("what a sink was sent cannot go back, and neither can a range of lost event
   assert.match(String(obstacleOf({ ...refused, properties: {} }, plan)), /what sink "out" was sent/);
   const lost = { ...refused, stage: "source", sequenceNumber: 3, body: "" };
   assert.match(String(obstacleOf({ ...lost, properties: {} }, plan)), /no longer holds/);
+});
+
+test("what was refused before a reset goes back only where the replay does not reach it", () => {
+  const start = { position: 5, hubCreated: 0 };
+  const log = { generation: 3, sequence: 1, position: 9, watermark: 0, confirmed: 0, pendingFrames: 0, start };
+  const status = { ...log, ledger: undefined, idleDue: undefined };
+  const record = {
+    pipeline: "readings",
+    partition: "0",
+    kind: "dead-letter",
+    stage: "source",
+    reason: "",
+    body: "e30=",
+  };
+  const of = (generation: number, sequenceNumber: number) =>
+    replayOf({ ...record, kind: "dead-letter", id: "", blob: "", properties: {}, generation, sequenceNumber }, status);
+  assert.equal(of(3, 7), undefined, "of this generation");
+  assert.equal(of(1, 4), undefined, "before the new beginning");
+  for (const number of [5, 8, 20]) assert.match(String(of(1, number)), /log was reset since/);
 });
