@@ -75,13 +75,15 @@ export class Slot {
   /** Looks after the task, and wakes it when that is needed. */
   async attend(log: Log, signal: AbortSignal): Promise<Attended> {
     const { world, patience } = this.#options;
-    return this.#saying(this.#log === this.#own ? log : this.#log, async () => {
+    const looking = async (): Promise<Attended> => {
       const attended = await attend(this.task, { world, patience, previous: this.#quiet }, signal);
       this.#quiet = attended.look.need === "nothing" ? attended.look : undefined;
       // Its events go to another process: what it remembers here would only grow old.
       if (attended.outcome === "woken" && !this.#triggered) await this.task.close();
       return attended;
-    });
+    };
+    // The commits of a batch in hand are its own invocation's to hear of.
+    return this.#log === this.#own ? this.#saying(log, looking) : looking();
   }
 
   /** Answers a message that asks to wake the task; one that came too early asks once more. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { BlobServiceClient } from "@azure/storage-blob";
 import { hastyWorld } from "../support/hasty-world.ts";
 import { type ManagedIdentity, startManagedIdentity, startTokenGate } from "../support/managed-identity.ts";
 import { signatureFor } from "../support/shared-access.ts";
@@ -16,6 +17,7 @@ before(async () => {
   shop = await startTills(30);
   identity = await startManagedIdentity(LIFETIME);
   const { ports, connectionString } = shop.storage;
+  await BlobServiceClient.fromConnectionString(connectionString).createContainer("tidemark");
   gate = await startTokenGate(ports.blob, signatureFor(connectionString, "rwdlac", 600_000));
 });
 after(async () => {

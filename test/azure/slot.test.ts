@@ -96,3 +96,36 @@ test("what the hub's retention has removed is told, with how many there are", as
     'Partition 0 of "readings" has lost 2 events to the hub\'s retention; a dead letter has their numbers.',
   ]);
 });
+
+test("a batch's commits are told to its own invocation, also when somebody looked after the task meanwhile", async () => {
+  const world = new Clock(START);
+  const { hub, open, send } = onePartition(world);
+  const { sink } = captureSink<Reading>("out", { kind: "memory", name: "out" });
+  let failures = 1;
+  const flaky = (one: Reading) => {
+    if (failures-- > 0) throw new Error("not today");
+    return one;
+  };
+  const pipeline = readings()
+    .map("flaky", flaky, { onError: { retry: { attempts: 3, delay: "10s" } } })
+    .to(sink);
+  const told: string[] = [];
+  const logOf = (name: string) => ({ debug: () => void told.push(name), warn: () => undefined });
+  const slot = new Slot((ports) => open(pipeline, ports), {
+    world,
+    stop: SIGNAL,
+    restAfter: undefined,
+    patience: 10 * SECOND,
+    wakeAt: async (time) => time,
+    running: () => undefined,
+    log: logOf("the console"),
+  });
+  send(reading(1));
+  const handled = slot.handle(hub.from(0, 0), logOf("the batch"));
+  await world.pass(SECOND);
+  assert.equal((await slot.attend(logOf("the sweep"), SIGNAL)).outcome, "busy");
+  await world.pass(60 * SECOND);
+  await handled;
+  assert.ok(told.length > 1);
+  assert.deepEqual([...new Set(told)], ["the batch"]);
+});

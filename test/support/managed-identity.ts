@@ -48,12 +48,19 @@ export async function startManagedIdentity(lifetime: number): Promise<ManagedIde
   };
 }
 
-/** A storage account over TLS that takes the tokens of `startManagedIdentity` until they expire. */
+/**
+ * A storage account over TLS that takes the tokens of `startManagedIdentity` until they expire. The identity's role is on
+ * a container that is there: it may make none.
+ */
 export async function startTokenGate(blobPort: number, signature: string) {
   setDefaultCACertificates([...getCACertificates(), LOCALHOST.slice(LOCALHOST.indexOf("-----BEGIN CERTIFICATE"))]);
   let refused = 0;
   const server = createTlsServer({ key: LOCALHOST, cert: LOCALHOST }, (incoming, response) => {
     const until = Number(/^Bearer until-(\d+)$/.exec(incoming.headers.authorization ?? "")?.[1] ?? 0);
+    if (incoming.method === "PUT" && incoming.url?.includes("restype=container")) {
+      response.setHeader("x-ms-error-code", "AuthorizationPermissionMismatch");
+      return answer(response, 403, {});
+    }
     if (until > Date.now()) return forward(blobPort, signature, incoming, response);
     refused++;
     response.setHeader("x-ms-error-code", "InvalidAuthenticationInfo");

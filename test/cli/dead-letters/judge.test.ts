@@ -67,16 +67,12 @@ test("what was refused before a reset goes back only where the replay does not r
   const start = { position: 5, hubCreated: 0 };
   const log = { generation: 3, sequence: 1, position: 9, watermark: 0, confirmed: 0, pendingFrames: 0, start };
   const status = { ...log, ledger: undefined, idleDue: undefined };
-  const record = {
-    pipeline: "readings",
-    partition: "0",
-    kind: "dead-letter",
-    stage: "source",
-    reason: "",
-    body: "e30=",
-  };
+  const place = { pipeline: "readings", partition: "0", id: "", blob: "", stage: "source" };
   const of = (generation: number, sequenceNumber: number) =>
-    replayOf({ ...record, kind: "dead-letter", id: "", blob: "", properties: {}, generation, sequenceNumber }, status);
+    replayOf(
+      { ...place, kind: "dead-letter", reason: "", properties: {}, body: "", generation, sequenceNumber },
+      status,
+    );
   assert.equal(of(3, 7), undefined, "of this generation");
   assert.equal(of(1, 4), undefined, "before the new beginning");
   for (const number of [5, 8, 20]) assert.match(String(of(1, number)), /log was reset since/);
