@@ -115,6 +115,29 @@ test("an event whose process lives is not condemned, however often its commit fa
   assert.deepEqual(values(app), [0, 1, 2]);
 });
 
+test("what a process has survived, whatever became of its commit, no longer counts for its end", async () => {
+  let narrow = false;
+  // Two deaths make the task careful with the third opening; five more hit the event that is tried alone.
+  let deaths = 7;
+  const byChance = ({ value }: Reading) => value === 0 && deaths > 0 && deaths-- > 0;
+  const app = twoPartitions<Reading>(
+    (die) => withDeadly(plain(), "first", byChance, die),
+    (name, bytes) => {
+      if (narrow && bytes > 600) throw ambiguous("append", name);
+    },
+  );
+  app.publish(0, reading(0, 0, randomBytes(600).toString("base64")));
+  while (deaths > 0) assert.equal(await app.start().handleAll(), false);
+  narrow = true;
+  const [survivor] = app.start().tasks as [Task, Task];
+  for (let i = 0; i < 3; i++) await assert.rejects(survivor.handle(app.hub.from(0, 0), SIGNAL));
+  narrow = false;
+  deaths = 1;
+  assert.equal(await app.start().handleAll(), false);
+  assert.equal(await app.start().handleAll(), true);
+  assert.deepEqual([condemned(app), values(app)], [[], [0]]);
+});
+
 test("an event is not condemned for one on another partition that ends their process", async () => {
   const killers = new Set([0, 12]);
   const app = twoPartitions<Reading>((die) => withDeadly(plain(), "first", dyingOf(killers), die));

@@ -86,6 +86,7 @@ test("waits grow by the backoff up to the longest, and never beyond", async () =
     assert.ok(wait >= (longest * SECOND) / 2 && wait <= longest * SECOND, `${slept}`);
   }
   assert.equal(slept.length, 5);
+  assert.equal(new Set(slept.slice(2)).size, 3, "half of each is by chance");
 });
 
 test("after its last try it becomes a dead letter that says how often it was tried, and the others go on", async () => {

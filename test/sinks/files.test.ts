@@ -258,7 +258,21 @@ describe("rows", () => {
       refused.map(({ message }) => message),
       [{ a: "1" }],
     );
-    assert.equal((await countedRows(await blobsOf(container))).length, 1);
+    const none = await later.deliver(owner.frame([{ a: "2" }]));
+    assert.equal(none.refused.length, 1);
+    const blobs = await blobsOf(container);
+    assert.equal((await countedRows(blobs)).length, 1);
+    assert.equal([...blobs.keys()].filter((name) => name.endsWith(".parquet")).length, 1, "no file without rows");
+  });
+
+  it("that wait are told to the log once", async () => {
+    const container = randomUUID();
+    const sink = files<Value & { at: number }>({ container, roll: "folder", time: ({ at }) => at });
+    const owner = await Owner.open(sink, { connections });
+    const row = { key: "ORD", version: 1, at: AT };
+    owner.task.accept(owner.task.prepare(row, { timestamp: row.at, key: "ORD", watermark: 0, enqueuedTime: 0 }));
+    assert.equal(owner.task.changes?.().length, 2);
+    assert.deepEqual(owner.task.changes?.(), []);
   });
 
   it("of one key and commit are one: the last", async () => {
