@@ -1,5 +1,5 @@
 import type { Oracle } from "./checks.ts";
-import { drawSettings } from "./config.ts";
+import { drawSettings, type Tell } from "./config.ts";
 import { growingWorkload } from "./growth.ts";
 import { foldWorkload } from "./oracle.ts";
 import { type RunResult, runApp } from "./run.ts";
@@ -15,12 +15,12 @@ import {
 } from "./scenario.ts";
 import { builtInWorkload, SOURCE_HUB } from "./workload.ts";
 
-/** Runs the built-in workload with everything that a seed decides. */
-export function runSeed(options: SeedOptions): Promise<RunResult> {
+/** Runs the built-in workload with everything that a seed decides; `tell` hears what happens. */
+export function runSeed(options: SeedOptions, tell?: Tell): Promise<RunResult> {
   const { seed } = options;
   const random = settingsOf(options);
   const partitions = partitionsOf(options, random());
-  const settings = drawSettings(seed, faultsOf(options), random);
+  const settings = { ...drawSettings(seed, faultsOf(options), random), tell };
   const scenario = scenarioOf(options);
   if (scenario === "silence") {
     const { app, silence, oracle } = silentOf(options);

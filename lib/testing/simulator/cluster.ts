@@ -61,7 +61,9 @@ export class Cluster {
   readonly side: SimBlobContainer;
   /** What sinks of files write to. */
   readonly files: FileStore;
-  readonly watch: Watch = new Watch();
+  readonly watch: Watch;
+  /** Undefined where nobody wants to know what happens. */
+  readonly tell: ((what: string) => void) | undefined;
   /** Of wake-ups, when this run has them. */
   readonly queue: SimQueue | undefined;
   readonly #busy: BusyCheck;
@@ -86,7 +88,10 @@ export class Cluster {
     this.app = app;
     this.settings = settings;
     this.scheduler = new Scheduler(START_TIME, settings.seed);
-    this.faults = new Faults(this.scheduler, settings.faults);
+    const { tell } = settings;
+    this.tell = tell && ((what) => tell(this.scheduler.now, what));
+    this.watch = new Watch(this.tell);
+    this.faults = new Faults(this.scheduler, settings.faults, this.tell);
     this.hubs = new Map(app.hubs.map((options) => [options.name, new SimHub(this.scheduler, options)]));
     this.containers = app.containers.map(
       (options) => new SimContainer(options, (written) => this.watch.document(written)),
@@ -125,6 +130,7 @@ export class Cluster {
   /** An operator resets a task's log. */
   async reset(fn: SimFunction, partition: number): Promise<void> {
     await this.#admin.reset({ pipeline: fn.pipeline.name, partition: String(partition) });
+    this.tell?.(`an operator has reset the log of ${taskKey(fn, partition)}`);
     this.committed.delete(taskKey(fn, partition));
   }
 
@@ -134,7 +140,10 @@ export class Cluster {
     const gate = (life: Life): void => {
       for (let fault = faults.settle(); fault !== undefined; fault = faults.settle()) this.onFault(fault, life);
     };
-    const life = new Life(instance, (settings.seed ^ 0x11fe) + 7919 * ++this.#lives, { scheduler, faults, gate });
+    const number = ++this.#lives;
+    const context = { scheduler, faults, gate, name: `process ${number} on instance ${instance}`, tell: this.tell };
+    const life = new Life(instance, (settings.seed ^ 0x11fe) + 7919 * number, context);
+    this.tell?.(`${life.name} begins`);
     if (settings.skewed) life.clockOffset = Math.round((2 * life.random() - 1) * settings.skew);
     const connections = this.#connections(life);
     const tables = new TableCache(life, connections);
@@ -177,6 +186,7 @@ export class Cluster {
         commitEvery: settings.commitEvery,
         onCommit: (metrics) => {
           this.committed.set(key, Math.max(metrics.position, this.committed.get(key) ?? 0));
+          this.tell?.(`${life.name} has committed and delivered ${key} up to ${metrics.position}`);
           this.app.onFrame?.(this, metrics);
           if (settings.waking) ports.onCommit?.(metrics);
         },
@@ -246,6 +256,8 @@ export class Cluster {
         const before = this.#owners.get(key);
         if (before !== undefined && before !== life) this.takeOvers++;
         this.#owners.set(key, life);
+        const { generation, sequence, position } = log.recovered;
+        this.tell?.(`${life.name} opens the log of ${key} behind frame ${generation}-${sequence}, at ${position}`);
         return log;
       },
     };

@@ -61,6 +61,9 @@ export interface SimApp {
   readonly onFrame?: (cluster: Cluster, metrics: CommitMetrics) => void;
 }
 
+/** Hears what happens in a run, in words; the time is virtual, milliseconds since the epoch. */
+export type Tell = (time: number, what: string) => void;
+
 /** What a seed decides of the surroundings. */
 export interface SimSettings {
   readonly seed: number;
@@ -80,6 +83,8 @@ export interface SimSettings {
   readonly skewed?: boolean;
   /** Undefined: nothing wakes tasks by itself, and the end of a run sweeps by hand. */
   readonly waking?: Waking | undefined;
+  /** Who wants to know what happens; it changes nothing. */
+  readonly tell?: Tell | undefined;
 }
 
 /** What wakes tasks although no event comes. */

@@ -168,11 +168,13 @@ export class Faults {
   readonly #armed = new Map<Service, Fault[]>();
   readonly #outages = new Map<Service, number>();
   readonly #scheduler: Scheduler;
+  readonly #tell: ((what: string) => void) | undefined;
   #narrowUntil = 0;
   #settled = 0;
 
-  constructor(scheduler: Scheduler, faults: readonly Fault[]) {
+  constructor(scheduler: Scheduler, faults: readonly Fault[], tell?: (what: string) => void) {
     this.#scheduler = scheduler;
+    this.#tell = tell;
     this.#coming = [...faults].sort((a, b) => b.at - a.at || b.index - a.index);
   }
 
@@ -192,6 +194,7 @@ export class Faults {
   happened({ kind, index = -1 }: Pick<Fault, "kind"> & Partial<Fault>): void {
     this.counts[kind] = (this.counts[kind] ?? 0) + 1;
     this.#scheduler.trace(kind, index);
+    this.#tell?.(index < 0 ? `* ${kind}` : `* fault ${index}: ${kind}`);
   }
 
   /** The next call of the service will go wrong in this way. */
@@ -216,6 +219,7 @@ export class Faults {
     this.#armed.clear();
     this.#outages.clear();
     this.#narrowUntil = 0;
+    this.#tell?.("* from now on nothing goes wrong any more");
   }
 
   /** What happens to a call of a service; only calls that change something can be given up and arrive later. */

@@ -120,6 +120,7 @@ export class Host {
     const state = { owned: true, prefetched: 0, skipNext: false, abandonNext: false, invocation: 0 };
     const pump: Pump = { trigger, process, cursor, ...state };
     trigger.owner = pump;
+    this.#cluster.tell?.(`${taskKey(trigger.fn, trigger.partition)} is given to ${process.life.name}`);
     this.#pumps.soon(pump, 5);
     return true;
   }
@@ -190,6 +191,7 @@ export class Host {
   #setClock(life: Life, change: number): boolean {
     const { skew } = this.#cluster.settings;
     life.clockOffset = Math.max(-skew, Math.min(skew, life.clockOffset + change));
+    this.#cluster.tell?.(`the clock of ${life.name} is ${life.clockOffset / 1_000} s off`);
     return true;
   }
 
@@ -207,6 +209,7 @@ export class Host {
 
   #crash(life: Life, noticedAfter = 0): boolean {
     life.alive = false;
+    this.#cluster.tell?.(`${life.name} dies`);
     const { scheduler } = this.#cluster;
     const { instance } = life;
     scheduler.after(noticedAfter + scheduler.between(500, 20_000), () => {
@@ -231,6 +234,7 @@ export class Host {
   #pause(life: Life, milliseconds: number): boolean {
     const { scheduler } = this.#cluster;
     life.wakesAt = scheduler.now + Math.ceil(milliseconds);
+    this.#cluster.tell?.(`${life.name} sleeps for ${(milliseconds / 1_000).toFixed(1)} s`);
     scheduler.after(scheduler.between(200, 10_000), () => this.#adopt());
     scheduler.after(milliseconds + 1, () => this.#adopt());
     return true;
@@ -240,6 +244,7 @@ export class Host {
     const process = this.#processes[life.instance];
     if (process?.life !== life) return false;
     life.after("drain", milliseconds, () => {
+      this.#cluster.tell?.(`${life.name} is told to stop`);
       life.stop.abort(new TidemarkError("UNAVAILABLE", "The app is shutting down.", { retryable: true }));
       const closed = Promise.allSettled([...process.slots.values()].map((slot) => slot.close()));
       void closed.then(end);
@@ -279,6 +284,7 @@ export class Host {
     if (process === undefined) return false;
     const { fn, partition } = trigger;
     const { life } = process;
+    this.#cluster.tell?.(`${life.name} is asked to take ${taskKey(fn, partition)} over`);
     const catchUp = () => this.#cluster.employing(process, fn, partition, ({ task }) => task.catchUp(life.stop.signal));
     life.after("take over", 1, () => this.#expect(life, "catchUp", catchUp()));
     return true;

@@ -9,6 +9,10 @@ export interface LifeContext {
   readonly faults: Faults;
   /** Called before code of this process goes on; may crash or pause it. */
   readonly gate: (life: Life) => void;
+  /** As it is spoken of. */
+  readonly name?: string;
+  /** Undefined where nobody wants to know what happens. */
+  readonly tell?: ((what: string) => void) | undefined;
 }
 
 export interface CallOptions {
@@ -51,6 +55,10 @@ export class Life implements World {
     this.instance = instance;
     this.#context = context;
     this.#random = mulberry32(seed);
+  }
+
+  get name(): string {
+    return this.#context.name ?? `instance ${this.instance}`;
   }
 
   get faults(): Faults {
@@ -138,7 +146,7 @@ export class Life implements World {
 
   /** A request to a service: `land` is what happens there, at once and whole. */
   call<T>({ service, label, changes, fail, signal, mishap, bytes }: CallOptions, land: () => T): Promise<T> {
-    const { scheduler, faults } = this.#context;
+    const { scheduler, faults, tell } = this.#context;
     // User code that ends its process comes back to code of the process that is no more.
     if (!this.alive) return new Promise(() => undefined);
     return new Promise((resolve, reject) => {
@@ -162,6 +170,7 @@ export class Life implements World {
       };
       signal?.addEventListener("abort", abort, { once: true });
       const trouble = mishap ?? faults.mishap(service, changes, bytes);
+      if (trouble !== undefined && trouble !== "none") tell?.(`${this.name} calls ${service} (${label}): ${trouble}`);
       if (trouble === "refused" || trouble === "throttled") {
         answer(this.#latency(), () => reject(fail(trouble)));
         return;

@@ -57,7 +57,10 @@ export class Pumps {
 
   #invoke(pump: Pump, events: readonly HubEvent[]): void {
     const { process, trigger } = pump;
-    pump.cursor = (events.at(-1) as HubEvent).sequenceNumber + 1;
+    const [from, to] = [(events[0] as HubEvent).sequenceNumber, (events.at(-1) as HubEvent).sequenceNumber];
+    pump.cursor = to + 1;
+    const does = pump.skipNext ? "'s host skips" : " is given";
+    this.#cluster.tell?.(`${process.life.name}${does} ${taskKey(trigger.fn, trigger.partition)} from ${from} to ${to}`);
     if (pump.skipNext) {
       pump.skipNext = false;
       this.#checkpoint(pump);

@@ -30,7 +30,7 @@ export async function runMany({ first, seeds, onFailure, onProgress, ...rest }: 
   let ran = 0;
   let least: RunSize | undefined;
   for (let seed = first; ran < seeds; seed++) {
-    const result = await withoutStacks(() => runSeed({ ...rest, seed }));
+    const result = await runSeed({ ...rest, seed });
     ran++;
     secondsVirtual += result.secondsVirtual;
     for (const [kind, count] of Object.entries(result.faults)) {
@@ -42,17 +42,6 @@ export async function runMany({ first, seeds, onFailure, onProgress, ...rest }: 
     if (result.violations.length > 0 && !(await onFailure({ ...rest, seed }, result.violations))) break;
   }
   return { seeds: ran, violations, faults, secondsVirtual: Math.round(secondsVirtual), least };
-}
-
-/** Runs without noting where errors come from, which costs a tenth; a seed that fails is run again to be shrunk. */
-async function withoutStacks<T>(run: () => Promise<T>): Promise<T> {
-  const before = Error.stackTraceLimit;
-  Error.stackTraceLimit = 0;
-  try {
-    return await run();
-  } finally {
-    Error.stackTraceLimit = before;
-  }
 }
 
 function lesser(one: RunSize, other: RunSize): RunSize {

@@ -6,6 +6,7 @@ import type { Expectation } from "./expectation.ts";
 import type { FaultKind } from "./faults.ts";
 import { loadWriters } from "./file-store.ts";
 import { Host } from "./host.ts";
+import { withoutStacks } from "./without-stacks.ts";
 
 /** How much a run had to do. */
 export interface RunSize {
@@ -65,6 +66,10 @@ export async function runCleanly(app: SimApp, settings: SimSettings, updates: bo
 /** Runs an app under faults until it has come to rest, lets it drain, and checks what it left. */
 export async function runApp(app: SimApp, settings: SimSettings, oracle: Oracle): Promise<RunResult> {
   await loadWriters(app);
+  return withoutStacks(() => runLoaded(app, settings, oracle));
+}
+
+async function runLoaded(app: SimApp, settings: SimSettings, oracle: Oracle): Promise<RunResult> {
   const cluster = new Cluster(app, settings);
   const { scheduler, watch, faults } = cluster;
   const { grows } = app;

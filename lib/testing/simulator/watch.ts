@@ -5,8 +5,14 @@ import type { Written } from "./sim-cosmos.ts";
 /** Looks at every write when it happens, and keeps what must not be. */
 export class Watch {
   readonly violations: string[] = [];
+  readonly #tell: ((what: string) => void) | undefined;
+
+  constructor(tell?: (what: string) => void) {
+    this.#tell = tell;
+  }
 
   violate(what: string): void {
+    this.#tell?.(`! ${what}`);
     if (this.violations.length < 20) this.violations.push(what);
   }
 

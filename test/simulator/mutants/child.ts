@@ -1,9 +1,8 @@
 /** One broken variant in a process of its own: runs seeds until one catches it. Arguments: the name, the most seeds. */
-import { mutantOf } from "./list.ts";
-import { registerMutant } from "./register.ts";
+import { applyMutant } from "./apply.ts";
 
 const [name, most] = process.argv.slice(2);
-registerMutant(mutantOf(name));
+applyMutant(name);
 
 const { runSeed } = await import("../../../lib/testing/simulator/built-in.ts");
 let caught: { seeds: number; violation: string | undefined } | undefined;

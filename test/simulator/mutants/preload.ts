@@ -1,5 +1,4 @@
-/** Makes every process that inherits its options run the broken variant that TIDEMARK_MUTANT names. */
-import { mutantOf } from "./list.ts";
-import { registerMutant } from "./register.ts";
+/** For `node --import`: breaks the program that follows. */
+import { applyMutant } from "./apply.ts";
 
-registerMutant(mutantOf(process.env.TIDEMARK_MUTANT));
+applyMutant(process.env.BROKEN_VARIANT);

@@ -1,12 +1,11 @@
 /** Runs simulations in a process of its own that looks for anything real; with "planted", with real things put into them. */
-import { registerHooks } from "node:module";
-import { applyEdits } from "../mutants/mutant.ts";
+import { editSources } from "../mutants/apply.ts";
 import { guard, noted, watched } from "./guard.ts";
 import { PLANTED } from "./planted.ts";
 
 guard();
 const planting = process.argv[2] === "planted";
-if (planting) plant();
+if (planting) editSources(PLANTED);
 
 const { runSeed } = await import("../../../lib/testing/simulator/built-in.ts");
 const { scenarioOf, scopeOf } = await import("../../../lib/testing/simulator/scenario.ts");
@@ -36,14 +35,3 @@ for (const [index, pipeline] of USERS.entries()) {
 }
 
 process.stdout.write(JSON.stringify({ kinds: [...kinds.keys()].sort(), breaches: noted() }));
-
-function plant(): void {
-  const lib = new URL("../../../lib/", import.meta.url).href;
-  registerHooks({
-    load(url, context, nextLoad) {
-      const loaded = nextLoad(url, context);
-      const edits = PLANTED.filter(({ file }) => url === lib + file);
-      return edits.length === 0 ? loaded : { ...loaded, source: applyEdits(String(loaded.source), edits) };
-    },
-  });
-}
