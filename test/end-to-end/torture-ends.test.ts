@@ -13,8 +13,8 @@ import { eventually, processesWith } from "./processes.ts";
 const folder = temporaryAppFolder();
 after(() => folder.remove());
 
-/** Long enough for a busy machine; what is measured from here on is much less. */
-const STARTS_WITHIN_MS = 60_000;
+/** Long enough for a busy machine. What is waited for comes much sooner; what is measured is compared with the start. */
+const PATIENCE_MS = 60_000;
 const ENDS_WITHIN_MS = 10_000;
 
 /** A torture whose processes can be told from others by a folder of their own for temporary files. */
@@ -52,7 +52,7 @@ function kill(pid: number): void {
 
 test("a torture whose service dies says at once which one, how and what it said last, and leaves nothing behind", {
   skip: process.platform !== "linux",
-  timeout: 3 * STARTS_WITHIN_MS,
+  timeout: 5 * PATIENCE_MS,
   concurrency: true,
 }, async (t) => {
   const services = [
@@ -63,7 +63,9 @@ test("a torture whose service dies says at once which one, how and what it said 
     t.test(title, async () => {
       // With so many kills to come, the outages and pauses are still far when the first one strikes.
       const { child, log, processes } = torture(module.replaceAll(/\W/g, "-"), 100);
+      const started = performance.now();
       await says(child, "kill ");
+      const startMs = performance.now() - started;
       const exit = once(child, "exit");
       // One that is just being stopped by the torture is not the one to kill: then it is the next.
       const pids: number[] = [];
@@ -82,9 +84,11 @@ test("a torture whose service dies says at once which one, how and what it said 
       assert.equal(code, 1);
       const [, pid] = new RegExp(`${title} \\(process (\\d+)\\) ended by itself with SIGKILL`).exec(await log) ?? [];
       assert.ok(pids.includes(Number(pid)), await log);
-      assert.ok(milliseconds < ENDS_WITHIN_MS, `it ended after ${milliseconds} ms`);
-      const left = await eventually(ENDS_WITHIN_MS, () => (processes().length === 0 ? [] : undefined));
-      assert.ok(left, JSON.stringify(processes()));
+      const times = `it ended after ${milliseconds} ms, and it took ${startMs} ms to begin`;
+      // On a machine that is slow at the moment, a good end takes its time too.
+      assert.ok(milliseconds < ENDS_WITHIN_MS + startMs, times);
+      const gone = await eventually(PATIENCE_MS, () => (processes().length === 0 ? true : undefined));
+      assert.ok(gone, JSON.stringify(processes()));
     }),
   );
   await Promise.all(deaths);
@@ -92,18 +96,18 @@ test("a torture whose service dies says at once which one, how and what it said 
 
 test("a torture that is killed itself leaves no process behind, not even one that it had stopped", {
   skip: process.platform !== "linux",
-  timeout: 3 * STARTS_WITHIN_MS,
+  timeout: 5 * PATIENCE_MS,
 }, async () => {
   const { child, processes } = torture("killed", 1);
   await says(child, "paused instance");
-  const stopped = await eventually(ENDS_WITHIN_MS, () => {
+  const stopped = await eventually(PATIENCE_MS, () => {
     const all = processes().filter((one) => one.stopped);
     return all.length >= 2 ? all : undefined;
   });
   assert.ok(stopped, "a host and its worker stand still");
   child.kill("SIGKILL");
   await once(child, "exit");
-  const gone = await eventually(ENDS_WITHIN_MS, () => (processes().length === 0 ? true : undefined));
+  const gone = await eventually(PATIENCE_MS, () => (processes().length === 0 ? true : undefined));
   const left = processes();
   for (const { pid } of left) kill(pid);
   assert.ok(gone, `still there: ${JSON.stringify(left)}`);

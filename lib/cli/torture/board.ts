@@ -23,6 +23,11 @@ export class Board {
   readonly #running = new Map<string, Map<string, { readonly task: string; readonly done: (ok: boolean) => void }>>();
   readonly #pauses = new Map<string, Pausing>();
 
+  /** How far all tasks came together. */
+  get processed(): number {
+    return [...this.positions.values()].reduce((sum, position) => sum + position, 0);
+  }
+
   status(): FunctionStatus[] {
     return this.#status.rows();
   }

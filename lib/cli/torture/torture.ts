@@ -16,6 +16,7 @@ import { openServices } from "../session.ts";
 import { logBlobs, openLogs } from "../task-logs.ts";
 import type { Verification } from "../verify/verify.ts";
 import { Cluster, EXPIRY_MS } from "./cluster.ts";
+import { timeIsUp } from "./deadline.ts";
 import { diagnose } from "./diagnosis.ts";
 import { ExtraFlights } from "./extra-flights.ts";
 import { feed } from "./feed.ts";
@@ -34,8 +35,11 @@ import { Truce } from "./truce.ts";
 const CALM_MS = 1000;
 const LONGEST_LOOK_MS = 1000;
 const TOOTHLESS = "No stale write came that the fence could refuse: the run proves nothing about it.";
-/** Generous, since the machine may have other things to do: what matters is that it ends. */
+/** From then on a run goes on only while it gets on: the machine may have other things to do. */
 const LEAST_DEADLINE_MS = 300_000;
+const GETS_ON_WITHIN_MS = 60_000;
+/** What matters is that it ends. */
+const MOST_DEADLINES = 4;
 /** On a machine that is too slow for the faults, publishing slows down: what is left to do at the end stays bounded. */
 const MOST_LAG = 20_000;
 
@@ -108,14 +112,10 @@ class Torture {
     const { pauses, outages } = schedule;
     const faults = [counted(kills, "kill"), counted(pauses.length, "pause"), counted(outages.length, "outage")];
     this.#progress.step(`Seed ${seed}: ${faults.join(", ")}. Starting services and two hosts …`);
-    const deadlineMs = this.#options.deadlineMs ?? LEAST_DEADLINE_MS + 3 * schedule.ms;
     const stopped = interrupted().then((signal) => {
       throw new TidemarkError("UNAVAILABLE", `Stopped by ${signal}.`);
     });
-    const { signal } = this.#ended;
-    const deadline = sleep(deadlineMs, undefined, { signal }).then(() => {
-      throw new TidemarkError("UNAVAILABLE", `It is not over after ${Math.round(deadlineMs / 1000)} seconds.`);
-    });
+    const deadline = this.#overdue(LEAST_DEADLINE_MS + 3 * schedule.ms);
     deadline.catch(() => {});
     try {
       const finished = await Promise.race([this.#whole(schedule), stopped, deadline]);
@@ -130,6 +130,19 @@ class Torture {
       if (!this.#crippled) await this.#explain();
       throw error;
     }
+  }
+
+  /** Rejects when the run takes too long. */
+  async #overdue(milliseconds: number): Promise<never> {
+    const { deadlineMs } = this.#options;
+    const passed = await timeIsUp({
+      after: deadlineMs ?? milliseconds,
+      within: GETS_ON_WITHIN_MS,
+      atMost: deadlineMs ?? MOST_DEADLINES * milliseconds,
+      processed: () => this.#cluster?.board.processed ?? 0,
+      signal: this.#ended.signal,
+    });
+    throw new TidemarkError("UNAVAILABLE", `It is not over after ${Math.round(passed / 1000)} seconds.`);
   }
 
   async close(): Promise<void> {
