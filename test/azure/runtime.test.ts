@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { InvocationContext } from "@azure/functions";
 import { z } from "zod";
 import { count, sum } from "../../lib/aggregates/index.ts";
@@ -146,11 +147,14 @@ describe("the runtime, on the local services", () => {
   });
 
   it("takes no batch once it drains, and says that it is worth another try", async () => {
+    const { connections: others } = hub.stats();
     const one = start();
     // It closes a window: stopped too early, it would not deliver.
     const running = one.handle(FUNCTION, ...batch("1", 30, 70));
+    await until(() => hub.stats().connections > others);
     await one.drain(10_000);
     await running;
+    await until(() => hub.stats().connections === others);
     await assert.rejects(one.handle(FUNCTION, ...batch("1", 69, 70)), { code: "UNAVAILABLE", retryable: true });
   });
 
@@ -231,6 +235,12 @@ describe("the runtime, on the local services", () => {
 const [description] = describeApp().functions;
 assert.ok(description);
 const FUNCTION: RunnableFunction = { pipeline: orders, description, from: "earliest", onLoss: "stop", commitEvery: 0 };
+
+async function until(condition: () => boolean): Promise<void> {
+  for (const end = Date.now() + 8_000; !condition(); await sleep(10)) {
+    assert.ok(Date.now() < end, "it did not happen within eight seconds");
+  }
+}
 
 /** A trigger's batch of orders `from` ≤ n < `to`; the lines of their commits go to `log`. */
 function batch(partition: string, from: number, to: number, log: CommitLine[] = []): [Buffer[], InvocationContext] {
