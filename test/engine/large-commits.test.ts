@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { test } from "node:test";
+import { count } from "../../lib/aggregates/index.ts";
 import { createCheckpointStore } from "../../lib/checkpoint/index.ts";
 import type { EventContext } from "../../lib/engine/context.ts";
 import type { StoreChange } from "../../lib/engine/frame.ts";
 import { Operator } from "../../lib/engine/operator.ts";
+import { formatRedrive, REDRIVE_PROPERTY } from "../../lib/engine/redrive.ts";
 import type { Pipeline } from "../../lib/stream/pipeline.ts";
+import { tumbling } from "../../lib/stream/window.ts";
 import { memoryBlobs } from "../../lib/testing/memory-blobs.ts";
 import { memorySink } from "../../lib/testing/memory-sink.ts";
 import { onePartition, SIGNAL } from "../support/one-partition.ts";
@@ -55,4 +58,32 @@ test("a stage may forget more windows at once than a call takes arguments", asyn
   send(reading(1));
   await task.catchUp(SIGNAL);
   assert.equal((await checkpoints.peek(task.id))?.position, 1);
+});
+
+test("a frame holds what has changed since the one before, and no more, however long a task lives", async () => {
+  const { world, hub, open } = onePartition();
+  const appended: number[] = [];
+  const blobs = memoryBlobs().via(async ({ call, bytes }, proceed) => {
+    if (call === "append") appended.push(bytes);
+    return proceed();
+  });
+  const pipeline = readings()
+    .dedupe("by-id", ({ id }) => id, { within: "1h" })
+    .keyBy(({ sensor }) => sensor)
+    .window(tumbling("1h"))
+    .aggregate("stats", { readings: count() })
+    .to(memorySink());
+  const task = open(pipeline, { checkpoints: createCheckpointStore({ blobs, world }) });
+  for (let number = 100; number < 200; number++) {
+    const body = Buffer.from(JSON.stringify(reading(1, 1, "a", `r${number}`)));
+    const properties = {
+      [REDRIVE_PROPERTY]: formatRedrive({ sequenceNumber: 1_000 + number, key: undefined }),
+    };
+    hub.publish(0, { body, enqueuedTime: world.now(), properties });
+    await task.catchUp(SIGNAL);
+  }
+  const frames = appended.slice(-100);
+  assert.equal(frames.length, 100);
+  const [early, late] = [frames[10] as number, frames[99] as number];
+  assert.ok(late < early * 1.1, `${early} bytes at first, ${late} in the end`);
 });
