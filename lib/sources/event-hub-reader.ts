@@ -2,6 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { EventHubConsumerClient, EventPosition } from "@azure/event-hubs";
 import type { HubEvent, PartitionBounds, PartitionReader, World } from "../engine/ports.ts";
 import { TidemarkError } from "../errors.ts";
+import { ChunkSize } from "./chunk-size.ts";
 import { type Limit, readBounds } from "./hub-bounds.ts";
 import { hubError } from "./hub-error.ts";
 import { toHubEvent } from "./hub-event.ts";
@@ -94,16 +95,22 @@ export class EventHubReader implements PartitionReader {
   async *read(from: number, to: number, limit: number): AsyncGenerator<readonly HubEvent[]> {
     let at = Math.max(from, (await this.bounds()).first);
     if (at >= to) return;
-    const subscription = await this.#subscribe({ sequenceNumber: at, isInclusive: true }, limit, to - at);
+    const size = new ChunkSize(limit);
+    const open = () => this.#subscribe({ sequenceNumber: at, isInclusive: true }, size.events, to - at);
+    let subscription = await open();
     try {
       for (let quiet = 0; at < to; ) {
         const received = await subscription.next();
-        const events = received.filter(({ sequenceNumber }) => sequenceNumber >= at && sequenceNumber < to);
-        if (events.length > 0) yield events.map(toHubEvent);
+        const wanted = received.filter(({ sequenceNumber }) => sequenceNumber >= at && sequenceNumber < to);
+        const events = wanted.map(toHubEvent);
+        if (events.length > 0) yield events;
         const last = received.at(-1);
         if (last) {
           at = Math.max(at, last.sequenceNumber + 1);
           quiet = 0;
+          if (at >= to || !size.learn(events)) continue;
+          await this.#close(subscription);
+          subscription = await open();
         } else if (await this.#hasEnded(at, to, ++quiet)) return;
       }
     } finally {

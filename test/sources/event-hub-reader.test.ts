@@ -24,6 +24,7 @@ describe("the reader of a partition", () => {
       clock: () => now,
       hubs: [
         { name: HUB, partitions: 4, consumerGroups: [GROUP] },
+        { name: "sizes", partitions: 2, consumerGroups: [GROUP] },
         { name: "brief", partitions: 1, consumerGroups: [GROUP], retention: { hours: 24 } },
       ],
     });
@@ -41,11 +42,12 @@ describe("the reader of a partition", () => {
       quietSeconds,
     });
 
-  async function publish(partition: string, count: number, hub = HUB): Promise<void> {
+  async function publish(partition: string, count: number, hub = HUB, bytes = 0): Promise<void> {
     const producer = await connections.eventHubProducer("Hub", hub);
     for (let sent = 0; sent < count; ) {
       const batch = await producer.createBatch({ partitionId: partition });
-      while (sent < count && batch.tryAdd({ body: Buffer.from(`event ${sent}`), properties: { Number: sent } })) sent++;
+      const body = () => Buffer.from(`event ${sent}`.padEnd(bytes));
+      while (sent < count && batch.tryAdd({ body: body(), properties: { Number: sent } })) sent++;
       await producer.sendBatch(batch);
     }
   }
@@ -81,6 +83,26 @@ describe("the reader of a partition", () => {
       body: Buffer.from("event 100"),
     });
     assert.equal(await readersLeft(server), 0);
+  });
+
+  it("takes as many events at a time as fit into memory, whatever their size", async () => {
+    const [most, kib] = [2_000, 1024];
+    await publish("0", 6_000, "sizes");
+    await publish("1", 1_000, "sizes");
+    await publish("1", 250, "sizes", 100 * kib);
+    const small = await collect(reader("0", "sizes").read(0, 6_000, most));
+    const mixed = await collect(reader("1", "sizes").read(0, 1_250, most));
+    assert.equal(small.flat().length, 6_000);
+    assert.ok(Math.max(...small.map((chunk) => chunk.length)) > most / 2);
+    assert.deepEqual(
+      mixed.flat().map(({ sequenceNumber }) => sequenceNumber),
+      Array.from({ length: 1_250 }, (_, i) => i),
+    );
+    const large = mixed
+      .map((chunk) => chunk.reduce((sum, { body }) => sum + body.length, 0))
+      .filter((sum) => sum > kib * kib);
+    // The first of them comes in the midst of small ones.
+    assert.ok(large.length > 3 && Math.max(...large.slice(1)) <= 8 * kib * kib, large.join(" "));
   });
 
   it("ends where the hub ends", async () => {
