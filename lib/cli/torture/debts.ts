@@ -10,8 +10,8 @@ export const WRITING_TASKS: readonly string[] = PIPELINES.filter(({ name }) => n
   Array.from({ length: FLIGHTS_PARTITIONS }, (_, partition) => `${name}/${partition}`),
 );
 
-/** Windows close by the hour: at a slow rate some seconds of events may pass in which none does. */
-const LONGEST_MS = 15_000;
+/** Windows close by the hour: at a slow rate some seconds of events may pass in which none does. Or all is slow. */
+const LONGEST_MS = 30_000;
 
 /** The frames of a task that were committed and not delivered: those after `confirmed`, up to `sequence`. */
 export interface Debt {
