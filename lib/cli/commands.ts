@@ -59,7 +59,7 @@ export const COMMANDS: readonly Command[] = [
       seeds: { type: "string", value: "N", help: "how many seeds to run (1000)" },
       first: { type: "string", value: "N", help: "the first of them (1)" },
       seed: { type: "string", value: "N", help: "run this seed alone and say what happened" },
-      events: { type: "string", value: "N", help: "how many events (100 to 110, by seed)" },
+      events: { type: "string", value: "N", help: "how many events (100 to 102, by seed)" },
       faults: { type: "string", value: "I,J,…", help: 'which of the seed\'s faults happen; "none" for none (all)' },
       mutants: { type: "boolean", help: "run deliberately broken variants instead, each until a seed catches it" },
       mutant: { type: "string", value: "NAME", help: "with --mutants: this one alone" },
