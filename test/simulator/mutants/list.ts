@@ -13,10 +13,3 @@ export const MUTANTS: readonly Mutant[] = [
   ...WAKING_MUTANTS,
   ...ISOLATION_MUTANTS,
 ];
-
-/** The variant of a name; throws when there is none. */
-export function mutantOf(name: string | undefined): Mutant {
-  const mutant = MUTANTS.find((one) => one.name === name);
-  if (mutant === undefined) throw new Error(`There is no mutant "${name}".`);
-  return mutant;
-}
