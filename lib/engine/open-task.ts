@@ -15,6 +15,8 @@ import type { TaskPorts } from "./task.ts";
 
 /** How many events a repair processes before it commits. */
 const REPAIR_CHUNK = 2_000;
+/** A hub is not removed, made anew and filled up to a task's position in less time. */
+const LEAST_TIME_TO_MAKE_A_HUB_MS = 10_000;
 
 /** A task that owns its log: the memory that is true as long as no append fails. */
 export class OpenTask {
@@ -63,14 +65,19 @@ export class OpenTask {
   async handle(events: readonly HubEvent[], signal: AbortSignal): Promise<void> {
     const { processor } = this.#parts;
     await this.#commits.deliver(signal);
-    const { gap, repeated } = align(processor.position, events);
-    const old = events[repeated - 1];
-    // What is new and has a number that was given before: the hub itself may be another one.
-    if (old !== undefined && old.enqueuedTime > processor.lastEnqueued) await this.#bounds();
+    const { gap, repeated, fresh } = align(processor.position, events);
+    if (this.#mayBeOfAnotherHub(events[repeated - 1], fresh[0])) await this.#bounds();
     if (gap !== undefined) await this.#repair(gap.to, signal);
     await this.#processRead(events, signal);
     // Where all was committed before, its owner may have ended before it asked.
     await this.#commits.askToBeWoken();
+  }
+
+  /** Whether the hub may be another one: something new has a number that was given before, or comes after long enough. */
+  #mayBeOfAnotherHub(repeated: HubEvent | undefined, next: HubEvent | undefined): boolean {
+    const { lastEnqueued } = this.#parts.processor;
+    if (repeated !== undefined && repeated.enqueuedTime > lastEnqueued) return true;
+    return next !== undefined && next.enqueuedTime - lastEnqueued > LEAST_TIME_TO_MAKE_A_HUB_MS;
   }
 
   async catchUp(signal: AbortSignal): Promise<number> {

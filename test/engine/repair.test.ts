@@ -91,6 +91,16 @@ test("nor are its events taken for duplicates by a task that was open all the ti
   assert.deepEqual(values(driver), [0, 1, 2, 3, 4]);
 });
 
+test("nor are they taken for the ones that follow, where the trigger goes on at the task's position", async () => {
+  const driver = testDriver(plain());
+  for (let value = 0; value < 5; value++) await driver.send(reading(value, value));
+  driver.world.moveTo(driver.world.now() + 60_000);
+  driver.hub.recreate(driver.world.now());
+  for (let value = 10; value < 15; value++) driver.publish(reading(value, value));
+  await assert.rejects(driver.send(reading(15, 15)), { code: "HUB_RECREATED" });
+  assert.deepEqual(values(driver), [0, 1, 2, 3, 4]);
+});
+
 test("a gap is read in chunks, and each of them commits", async () => {
   const driver = testDriver(plain());
   await driver.send(reading(0, 0));
