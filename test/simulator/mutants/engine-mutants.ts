@@ -57,10 +57,10 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     "start-from-the-batch",
     "a task begins at the resolved start, never at the first batch",
     "engine/open-task.ts",
-    "    const { gap, repeated } = align(processor.position, events);\n",
+    "    const { gap, repeated, fresh } = align(processor.position, events);\n",
     `    if (this.#parts.log.recovered.ledger === undefined && events[0] && events[0].sequenceNumber > processor.position)
       processor.skip(events[0].sequenceNumber);
-    const { gap, repeated } = align(processor.position, events);
+    const { gap, repeated, fresh } = align(processor.position, events);
 `,
   ),
   mutant(
