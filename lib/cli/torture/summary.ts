@@ -6,7 +6,7 @@ import type { FenceFindings } from "./report.ts";
 import type { FinishedTorture } from "./torture.ts";
 
 const NAME_COLUMNS = 39;
-const VALUE_COLUMNS = 8;
+const VALUE_COLUMNS = 10;
 
 /** A name, its value, and what else there is to say. */
 type Row = readonly [name: string, value: string, remark?: string];
