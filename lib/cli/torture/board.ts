@@ -43,7 +43,7 @@ export class Board {
         ?.done(event.error === undefined);
       this.#invocations(instance).delete(event.invocationId);
     } else if (event.kind === "checkpointed") {
-      this.#status.checkpointed(event.functionName, event.partition, event.sequenceNumber);
+      this.#checkpointed(event.functionName, event.partition, event.sequenceNumber);
     } else if (event.kind === "partition-opened") {
       this.#opened(instance, `${event.functionName}/${event.partition}`);
     }
@@ -116,6 +116,14 @@ export class Board {
     this.rebalances += pausing?.opened.size ?? 0;
     this.debtors += pausing?.stale.size ?? 0;
     this.#pauses.delete(instance);
+  }
+
+  /** A host that lost a partition may say what it had read there after the next owner has read more. */
+  #checkpointed(functionName: string, partition: string, sequenceNumber: number): void {
+    const row = this.status().find((one) => one.functionName === functionName && one.partition === partition);
+    if (sequenceNumber > (row?.checkpointedSequence ?? -1)) {
+      this.#status.checkpointed(functionName, partition, sequenceNumber);
+    }
   }
 
   #opened(instance: string, task: string): void {

@@ -96,3 +96,15 @@ test("what it owes is stale once a frame beyond it has overwritten a document of
   board.pauseEnded("a");
   assert.deepEqual([board.debtors, stale()], [2, []]);
 });
+
+test("what a host that lost its partition says of it late does not take back how far the next owner has come", () => {
+  const board = new Board();
+  const read = (instance: string, sequenceNumber: number): void => {
+    board.event(instance, { kind: "checkpointed", ...TASK, sequenceNumber });
+    assert.equal(board.status()[0]?.checkpointedSequence, Math.max(1_328, sequenceNumber));
+  };
+  read("b", 1_328);
+  read("a", 1_988);
+  board.event("b", { kind: "checkpointed", ...TASK, sequenceNumber: 1_328 });
+  assert.equal(board.status()[0]?.checkpointedSequence, 1_988);
+});
