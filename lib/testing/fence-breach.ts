@@ -6,8 +6,13 @@ import type { Fence } from "../sinks/cosmos/fence.ts";
  */
 export function breachOf(known: Fence, fence: Fence): string | undefined {
   if (known.task !== fence.task) return `task ${fence.task} overwrote task ${known.task}`;
-  const age = known.g - fence.g || known.s - fence.s;
-  if (age > 0) return `frame ${fence.g}-${fence.s} of ${fence.task} overwrote the newer ${known.g}-${known.s}`;
-  if (age === 0 && known.n !== fence.n) return `two frames ${fence.g}-${fence.s} of ${fence.task} wrote`;
+  if (isOlder(fence, known))
+    return `frame ${fence.g}-${fence.s} of ${fence.task} overwrote the newer ${known.g}-${known.s}`;
+  if (!isOlder(known, fence) && known.n !== fence.n) return `two frames ${fence.g}-${fence.s} of ${fence.task} wrote`;
   return undefined;
+}
+
+/** Whether a frame comes before another one of the same task. */
+export function isOlder(fence: Fence, other: Fence): boolean {
+  return fence.g < other.g || (fence.g === other.g && fence.s < other.s);
 }

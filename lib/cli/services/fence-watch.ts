@@ -1,6 +1,6 @@
 import type { ItemRefusal, ItemWrite } from "../../local/cosmos/index.ts";
 import { type Fence, readFence } from "../../sinks/cosmos/fence.ts";
-import { breachOf } from "../../testing/fence-breach.ts";
+import { breachOf, isOlder } from "../../testing/fence-breach.ts";
 
 /** What a service that watches its documents tells of them. */
 export type FenceNews =
@@ -52,8 +52,4 @@ export class FenceWatch {
 /** What identifies a frame of a task's log. */
 export function frameName({ task, g, s, n }: Fence): string {
   return `${task} ${g}-${s} ${n}`;
-}
-
-function isOlder(fence: Fence, other: Fence): boolean {
-  return fence.g < other.g || (fence.g === other.g && fence.s < other.s);
 }

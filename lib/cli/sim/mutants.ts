@@ -1,6 +1,7 @@
 import type { MutantResult } from "../../../test/simulator/mutants/run-mutants.ts";
 import { TidemarkError } from "../../errors.ts";
 import { nearest } from "../nearest.ts";
+import { counted } from "../once/progress.ts";
 
 /** Runs broken variants, each until a seed catches it; resolves to the exit code, throws CONFIGURATION. */
 export async function runMutants(options: { most: number; named: string | undefined }, json: boolean): Promise<number> {
@@ -26,5 +27,5 @@ export async function runMutants(options: { most: number; named: string | undefi
 function describe({ name, seeds, violation }: MutantResult): string {
   if (seeds === undefined) return `${name}: NOT CAUGHT`;
   const first = violation?.split("\n", 1)[0]?.slice(0, 100);
-  return `${name}: caught after ${seeds} ${seeds === 1 ? "seed" : "seeds"} (${first})`;
+  return `${name}: caught after ${counted(seeds, "seed")} (${first})`;
 }
